@@ -1,0 +1,42 @@
+import type { Finding } from '../findings/finding.ts'
+
+/** The result of a check: one document, versioned, the same that `--reporter json` prints. */
+export interface CheckReport {
+  /** Of this document's shape. */
+  version: 1
+  /** kei's own version. */
+  kei: string
+  /** The major that it was judged by. */
+  major: number
+  /** Exact version of the shadow server; absent without a trace. */
+  server?: string
+  folders: { path: string; layout: string; files: number }[]
+  summary: {
+    errors: number
+    warnings: number
+    notes: number
+    files: number
+    statements: number
+    traced: number
+    notTraced: number
+    /** Findings on released files that are only counted; `--all` shows them. */
+    releasedFindings: number
+    /** Findings that an ignore comment with a reason took away. */
+    ignored: number
+  }
+  findings: Finding[]
+  /** What no evidence could decide, by rule. */
+  unknown: { rule: string; needs: string; count: number }[]
+  /** Statements that did not run on the shadow, each with its first cause. */
+  notTraced: NotTraced[]
+  /** What kei changed, skipped or stubbed so that the history could run, once each. */
+  notices: string[]
+}
+
+export interface NotTraced {
+  file: string
+  line: number
+  cause: string
+  /** Set when it only failed because of an earlier statement. */
+  root?: { file: string; line: number }
+}

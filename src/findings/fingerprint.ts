@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * A finding's identity across edits elsewhere in the file: rule, file, the text it stands on with white space
+ * folded, and its ordinal among equal ones. 16 hexadecimal digits of SHA-256.
+ */
+export function fingerprint(parts: { rule: string; place: string; text: string; ordinal?: number }): string {
+  const folded = parts.text.replace(/\s+/g, ' ').trim()
+  return createHash('sha256')
+    .update([parts.rule, parts.place, folded, String(parts.ordinal ?? 0)].join('\0'))
+    .digest('hex')
+    .slice(0, 16)
+}
