@@ -1,4 +1,4 @@
-import type { Finding } from '../findings/finding.ts'
+import type { Finding } from './finding.ts'
 
 /** The result of a check: one document, versioned, the same that `--reporter json` prints. */
 export interface CheckReport {
@@ -39,4 +39,6 @@ export interface NotTraced {
   cause: string
   /** Set when it only failed because of an earlier statement. */
   root?: { file: string; line: number }
+  /** Whether time, memory or disk stopped it: another run may get further. */
+  transient?: true
 }

@@ -1,0 +1,160 @@
+import { statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { cacheFolder } from '../config/cache-folder.ts'
+import type { PostgresMajor } from '../config/config.ts'
+import { failure } from '../errors.ts'
+import type { Severity } from '../findings/finding.ts'
+import type { CheckReport } from '../findings/report.ts'
+import { findProject } from '../project/discover.ts'
+import type { Project } from '../project/discover.ts'
+import { readVersion } from '../version.ts'
+import { openResultCache } from './result-cache.ts'
+import type { FolderTrace } from './trace-folder.ts'
+
+export interface CheckOptions {
+  /** A repository, a folder in it, a migration folder or one migration file. */
+  path: string
+  workingDirectory: string
+  /** Default: what kei.jsonc says, else 17. */
+  postgresMajor?: PostgresMajor | undefined
+  /** Whether the history runs on a shadow server. */
+  trace: boolean
+  /** Whether findings on released files are shown rather than counted. */
+  all: boolean
+  /** Aborting it cancels the running statement on the shadow and rejects the check. */
+  signal?: AbortSignal
+  /** Called with what is going on. */
+  onProgress?: (text: string) => void
+}
+
+export interface CheckResult {
+  report: CheckReport
+  /** What kei.jsonc says, else `warning`. */
+  failOn: Severity
+  /** The decoded text of a migration that was checked. */
+  textOf(file: string): string | undefined
+}
+
+/**
+ * Judges the migrations of a project. Reads files, runs the history on a throw-away server unless told not to, and
+ * writes nothing but kei's cache.
+ * @throws KeiError of `findProject`, and `interrupted` when the signal aborts.
+ */
+export async function checkProject(options: CheckOptions): Promise<CheckResult> {
+  const project = await findProject(options.path, options.workingDirectory)
+  const major = options.postgresMajor ?? project.config.postgres.major
+  const texts = new Map(
+    project.folders.flatMap((folder) => folder.migrations.map((migration) => [migration.path, migration.text] as const)),
+  )
+  const cache = openResultCache(cacheFolder(), await resultParts(project, major, options))
+  const cached = cache.read()
+  const report = cached ?? (await judgeProject(project, major, options))
+  if (cached === undefined && isRepeatable(report)) cache.write(report)
+  return { report, failOn: project.config.failOn, textOf: (file) => texts.get(file) }
+}
+
+/** All that decides a report, as texts: when none of it changed, neither has the report. */
+async function resultParts(project: Project, major: PostgresMajor, options: CheckOptions): Promise<string[]> {
+  const { config } = project
+  const parts = [
+    'kei check 1',
+    readVersion(),
+    // A checkout that is built again has the same version but other rules.
+    String(statSync(fileURLToPath(import.meta.url)).mtimeMs),
+    JSON.stringify({ root: project.root, only: project.only, notices: project.notices, release: project.release.state }),
+    JSON.stringify({ rules: config.rules, trace: config.trace, major, traced: options.trace, all: options.all }),
+  ]
+  if (options.trace) {
+    const { serverIdentity, readSetup } = await import('./trace-folder.ts')
+    parts.push(await serverIdentity(major), ...readSetup(project))
+  }
+  for (const folder of project.folders) {
+    parts.push(JSON.stringify([folder.layout, folder.path, folder.unreadable, folder.code]))
+    for (const { path, up, released, text } of folder.migrations) {
+      parts.push(path, `${up.mode} ${up.start} ${released}`, text)
+    }
+  }
+  return parts
+}
+
+/** Time, memory and disk differ from run to run: a report in which they stopped something is not kept. */
+function isRepeatable(report: CheckReport): boolean {
+  return !report.notTraced.some((entry) => entry.transient === true)
+}
+
+async function judgeProject(project: Project, major: PostgresMajor, options: CheckOptions): Promise<CheckReport> {
+  const say = options.onProgress ?? (() => undefined)
+  const [{ loadParser }, { allRules }, { enableRules }, { parseFolder, historySubject }, { judge }] = await Promise.all([
+    import('../sql/parse.ts'),
+    import('../rules/registry.ts'),
+    import('./rule-settings.ts'),
+    import('./read-folder.ts'),
+    import('./judge.ts'),
+  ])
+  const rules = enableRules(allRules, project.config.rules)
+  const parser = await loadParser()
+  say('Parsing')
+  const folders = project.folders.map((folder) => parseFolder(parser, folder))
+  throwIfAborted(options.signal)
+
+  const traces: (FolderTrace | undefined)[] = []
+  for (const folder of folders) {
+    if (!options.trace) {
+      traces.push(undefined)
+      continue
+    }
+    const { traceFolder } = await import('./trace-folder.ts')
+    traces.push(await traceFolder(project, folder, major, { signal: options.signal, say }))
+    throwIfAborted(options.signal)
+  }
+
+  say('Judging')
+  const judgement = judge(
+    {
+      histories: folders.map((folder, index) => historySubject(folder, traces[index]?.traced)),
+      unreadable: folders.flatMap((folder) => folder.unreadable),
+      ignores: folders.flatMap((folder) => folder.ignores),
+      released: project.release.files,
+    },
+    rules,
+    { major, all: options.all, knownRules: allRules.map((rule) => rule.id) },
+  )
+
+  const { only } = project
+  const concerns = (file: string) => only === undefined || file === only
+  const findings = judgement.findings.filter(({ location }) => location.kind !== 'file' || concerns(location.file))
+  const counted = folders.flatMap((folder) =>
+    folder.migrations.filter(({ migration }) => concerns(migration.path)).map(({ statements }) => statements.length),
+  )
+  const statements = counted.reduce((sum, n) => sum + n, 0)
+  const notTraced = traces.flatMap((trace) => trace?.notTraced ?? []).filter(({ file }) => concerns(file))
+  const server = traces.find((trace) => trace?.server !== undefined)?.server
+  return {
+    version: 1,
+    kei: readVersion(),
+    major,
+    ...(server !== undefined && { server }),
+    folders: project.folders.map(({ path, layout, migrations }) => ({ path, layout, files: migrations.length })),
+    summary: {
+      errors: findings.filter((finding) => finding.severity === 'error').length,
+      warnings: findings.filter((finding) => finding.severity === 'warning').length,
+      notes: findings.filter((finding) => finding.severity === 'note').length,
+      files: counted.length,
+      statements,
+      traced: options.trace ? statements - notTraced.length : 0,
+      notTraced: options.trace ? notTraced.length : statements,
+      releasedFindings: judgement.releasedFindings,
+      ignored: judgement.ignored,
+    },
+    findings,
+    unknown: judgement.unknown,
+    notTraced,
+    notices: [...project.notices, ...new Set(traces.flatMap((trace) => trace?.notices ?? []))],
+  }
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) {
+    throw failure({ code: 'interrupted', message: 'Interrupted', hint: 'Nothing was changed. Run it again.' })
+  }
+}

@@ -1,0 +1,95 @@
+import type { Finding } from '../findings/finding.ts'
+import type { Major, Rule, RuleContext, Verdict } from '../rules/rule.ts'
+import type {
+  HistorySubject,
+  SubjectKind,
+  Subjects,
+  UnreadableSubject,
+} from '../rules/subject.ts'
+import { applyIgnores, ignoreSubjects } from './ignores.ts'
+import type { FileIgnores } from './ignores.ts'
+import type { EnabledRule } from './rule-settings.ts'
+import { compareFindings, createFindingWriter } from './verdicts.ts'
+import type { PlacedFinding } from './verdicts.ts'
+
+/** Everything that was read of a project, ready to be judged. */
+export interface JudgedMatter {
+  histories: HistorySubject[]
+  unreadable: UnreadableSubject[]
+  ignores: FileIgnores[]
+  /** Files on the main branch, relative to the repository. */
+  released: ReadonlySet<string>
+}
+
+export interface Judgement {
+  findings: Finding[]
+  /** Findings that are only counted, since they stand in released files. */
+  releasedFindings: number
+  ignored: number
+  unknown: { rule: string; needs: string; count: number }[]
+}
+
+/** Runs the rules over the matter. Pure: the same matter gives the same judgement. */
+export function judge(
+  matter: JudgedMatter,
+  rules: readonly EnabledRule[],
+  options: { major: Major; all: boolean; knownRules: readonly string[] },
+): Judgement {
+  const write = createFindingWriter()
+  const unknown = new Map<string, { rule: string; needs: string; count: number }>()
+  const placed: PlacedFinding[] = []
+
+  function run<K extends SubjectKind>(kind: K, subject: Subjects[K]): void {
+    for (const enabled of rules) {
+      if (enabled.rule.subject !== kind) continue
+      const context: RuleContext = { major: options.major, options: enabled.options }
+      // The comparison above is what makes this rule one for subjects of kind K.
+      const rule = enabled.rule as unknown as Rule<K>
+      for (const verdict of rule.check(subject, context)) collect(enabled, verdict)
+    }
+  }
+
+  function collect(enabled: EnabledRule, verdict: Verdict): void {
+    if (verdict.kind === 'finding') {
+      placed.push(write(enabled.rule, enabled.severity, verdict))
+      return
+    }
+    const key = `${enabled.rule.id}\0${verdict.needs}`
+    const entry = unknown.get(key) ?? { rule: enabled.rule.id, needs: verdict.needs, count: 0 }
+    entry.count++
+    unknown.set(key, entry)
+  }
+
+  for (const subject of matter.unreadable) run('unreadable', subject)
+  for (const history of matter.histories) {
+    for (const migration of history.migrations) {
+      for (const statement of migration.statements) run('statement', statement)
+      run('migration', migration)
+    }
+    run('history', history)
+  }
+  const { kept, ignored } = applyIgnores(placed, matter.ignores)
+  // Judged last: only now is known which of them took anything away.
+  const before = placed.length
+  for (const subject of ignoreSubjects(matter.ignores, options.knownRules)) run('ignore', subject)
+  const all = [...kept, ...placed.slice(before)]
+
+  const shown = options.all ? all : all.filter((one) => !isOnlyCounted(one, matter.released))
+  return {
+    findings: shown.map((one) => withoutReleasedEdits(one.finding, matter.released)).sort(compareFindings),
+    releasedFindings: all.length - shown.length,
+    ignored,
+    unknown: [...unknown.values()].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : b.count - a.count)),
+  }
+}
+
+/** What a released file did cannot be undone by editing it; what is still wrong in the schema it left is shown. */
+function isOnlyCounted({ finding, rule }: PlacedFinding, released: ReadonlySet<string>): boolean {
+  return rule.about === 'change' && finding.location.kind === 'file' && released.has(finding.location.file)
+}
+
+function withoutReleasedEdits(finding: Finding, released: ReadonlySet<string>): Finding {
+  const fixes = finding.fixes.filter((fix) => !fix.edits.some((edit) => released.has(edit.file)))
+  return fixes.length === finding.fixes.length ? finding : { ...finding, fixes }
+}
+

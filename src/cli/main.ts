@@ -1,0 +1,11 @@
+import { readVersion } from '../version.ts'
+
+// The fastest answer: nothing else is loaded for it.
+const first = process.argv[2]
+if (process.argv.length === 3 && (first === '--version' || first === '-V')) {
+  process.stdout.write(`${readVersion()}\n`)
+} else {
+  const { runProgram } = await import('./program.ts')
+  // Setting the exit code rather than exiting lets piped output drain.
+  process.exitCode = await runProgram(process.argv.slice(2))
+}

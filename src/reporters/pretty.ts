@@ -1,0 +1,136 @@
+import pico from 'picocolors'
+import type { Finding, Severity } from '../findings/finding.ts'
+import { formatLocation } from '../findings/location.ts'
+import type { CheckReport } from '../findings/report.ts'
+import { printable } from '../sql/printable.ts'
+import { evidenceText } from './evidence-text.ts'
+import type { Reporter, ReporterContext } from './reporter.ts'
+import { excerpt } from './excerpt.ts'
+import { wrap } from './wrap.ts'
+
+type Colours = ReturnType<typeof pico.createColors>
+
+/** How many root causes of untraced statements are printed before the rest is a count. */
+const shownCauses = 20
+
+/** For people: each finding with its place, the text, how it is known and what to do; then what was not judged; then the sum. */
+export const pretty: Reporter = (report, context) => {
+  const colours = pico.createColors(context.colour)
+  const parts = [
+    ...report.findings.map((finding) => findingText(finding, report, context, colours)),
+    ...notTracedTexts(report, context, colours),
+    ...unknownTexts(report, colours),
+    ...noticeTexts(report, context, colours),
+    summaryText(report, colours),
+  ]
+  return `${parts.join('\n\n')}\n`
+}
+
+function findingText(finding: Finding, report: CheckReport, context: ReporterContext, colours: Colours): string {
+  const place = printable(formatLocation(finding.location))
+  const lines = [
+    `${colours.bold(place)}  ${severityText(finding.severity, colours)}  ${colours.dim(finding.rule)}`,
+    ...wrap(finding.message, context.width, '  '),
+  ]
+  lines.push(...excerptOf(finding, context, colours))
+  for (const related of finding.related) {
+    const where = printable(formatLocation(related.location))
+    lines.push(...labelled('see', `${where}: ${related.message}`, context, colours))
+  }
+  for (const evidence of finding.evidence) {
+    lines.push(...labelled('known', evidenceText(evidence, report.server), context, colours))
+  }
+  lines.push(...labelled('do', finding.next, context, colours))
+  return lines.join('\n')
+}
+
+function severityText(severity: Severity, colours: Colours): string {
+  switch (severity) {
+    case 'error':
+      return colours.red(colours.bold('error'))
+    case 'warning':
+      return colours.yellow(colours.bold('warning'))
+    case 'note':
+      return colours.cyan('note')
+  }
+}
+
+function excerptOf(finding: Finding, context: ReporterContext, colours: Colours): string[] {
+  const { location } = finding
+  if (location.kind !== 'file') return []
+  const text = context.textOf(location.file)
+  if (text === undefined) return []
+  const { line, marker, number } = excerpt(text, location, context.width - 10)
+  if (line.trim() === '') return []
+  const gutter = String(number).padStart(5)
+  return [
+    '',
+    `${colours.dim(`${gutter} │`)} ${line}`,
+    `${colours.dim(`${' '.repeat(gutter.length)} │`)} ${colours.yellow(marker)}`,
+    '',
+  ]
+}
+
+/** `  known  text`, with what follows the first line under the text. */
+function labelled(label: string, text: string, context: ReporterContext, colours: Colours): string[] {
+  const indent = ' '.repeat(9)
+  const [first = '', ...rest] = wrap(text, context.width, indent)
+  return [`  ${colours.dim(label.padEnd(5))}  ${first.slice(indent.length)}`, ...rest]
+}
+
+function notTracedTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
+  const roots = report.notTraced.filter((entry) => entry.root === undefined)
+  const followers = report.notTraced.length - roots.length
+  if (report.notTraced.length === 0) return []
+  const lines = [colours.bold('Not run on the shadow server, so judged by its text alone:')]
+  for (const entry of roots.slice(0, shownCauses)) {
+    lines.push(`  ${printable(entry.file)}:${entry.line}`, ...wrap(entry.cause, context.width, '    '))
+  }
+  if (roots.length > shownCauses) lines.push(`  and ${roots.length - shownCauses} more (--json lists them all)`)
+  if (followers > 0) {
+    lines.push(`  ${count(followers, 'statement')} after ${roots.length === 1 ? 'it' : 'these'} did not run because of ${roots.length === 1 ? 'it' : 'them'}`)
+  }
+  return [lines.join('\n')]
+}
+
+function unknownTexts(report: CheckReport, colours: Colours): string[] {
+  if (report.unknown.length === 0) return []
+  const lines = report.unknown.map((entry) => `  ${entry.rule}: ${count(entry.count, 'place')} needs ${printable(entry.needs)}`)
+  return [[colours.bold('Could not be decided:'), ...lines].join('\n')]
+}
+
+function noticeTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
+  if (report.notices.length === 0) return []
+  return [[colours.bold('To be known:'), ...report.notices.flatMap((notice) => wrap(notice, context.width, '  '))].join('\n')]
+}
+
+function summaryText(report: CheckReport, colours: Colours): string {
+  const { summary, folders } = report
+  const where = folders.map((folder) => `${printable(folder.path)} (${folder.layout})`).join(', ')
+  const ran =
+    report.server === undefined
+      ? `${count(summary.statements, 'statement')}, none of them run (judged by the text alone)`
+      : `${count(summary.statements, 'statement')}, ${summary.traced} of them run on PostgreSQL ${report.server}`
+  const counts = [
+    [summary.errors, 'error', colours.red],
+    [summary.warnings, 'warning', colours.yellow],
+    [summary.notes, 'note', colours.cyan],
+  ] as const
+  const found = counts.filter(([n]) => n > 0).map(([n, noun, paint]) => paint(colours.bold(count(n, noun))))
+  const lines = [
+    `${count(summary.files, 'migration')} in ${where}: ${ran}`,
+    found.length === 0 ? colours.green('Nothing found') : found.join(', '),
+  ]
+  const aside = [
+    ...(summary.ignored > 0 ? [`${summary.ignored} ignored with a reason`] : []),
+    ...(summary.releasedFindings > 0
+      ? [`${count(summary.releasedFindings, 'finding')} on released files only counted (--all shows them)`]
+      : []),
+  ]
+  if (aside.length > 0) lines.push(colours.dim(aside.join(', ')))
+  return lines.join('\n')
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`
+}
