@@ -65,8 +65,11 @@ async function resultParts(project: Project, major: PostgresMajor, options: Chec
     JSON.stringify({ rules: config.rules, trace: config.trace, major, traced: options.trace, all: options.all }),
   ]
   if (options.trace) {
-    const { serverIdentity, readSetup } = await import('./trace-folder.ts')
-    parts.push(await serverIdentity(major), ...readSetup(project))
+    const [{ serverIdentity }, { readSetup }] = await Promise.all([
+      import('../trace/server-identity.ts'),
+      import('./trace-setup.ts'),
+    ])
+    parts.push(serverIdentity(major), ...readSetup(project))
   }
   for (const folder of project.folders) {
     parts.push(JSON.stringify([folder.layout, folder.path, folder.unreadable, folder.code]))

@@ -26,11 +26,10 @@ export interface CommandContext {
 }
 
 export interface CommandInput {
-  arguments: (string | undefined)[]
+  /** In their order; a variadic one is a list. */
+  arguments: (string | string[] | undefined)[]
   /** By the long name in camel case: `--fail-on` is `failOn`. */
   options: Readonly<Record<string, unknown>>
-  /** What stands after `--`. */
-  rest: string[]
 }
 
 /** One command. `run` imports what it needs, so that the table itself loads fast. */

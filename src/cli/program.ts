@@ -99,7 +99,7 @@ function addCommand(parent: Commander, name: string, command: Command, run: Runn
     child.addOption(built)
   }
   child.action(async () => {
-    await run({ arguments: child.processedArgs as (string | undefined)[], options: child.opts(), rest: [] })
+    await run({ arguments: child.processedArgs as Parameters<Command['run']>[0]['arguments'], options: child.opts() })
   })
 }
 

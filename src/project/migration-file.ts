@@ -1,12 +1,5 @@
-/**
- * How the tool that owns a folder sends a file to the server; it decides what can stand in it and how long locks are
- * held.
- * - `grouped`: kei's runner: the grammar decides; maximal transactional groups, the rest alone.
- * - `transaction`: the runner opens one transaction around the file and sends statement by statement (goose).
- * - `statement`: each statement on its own, no transaction (goose `NO TRANSACTION`).
- * - `simple-query`: the whole file as one string: an implicit transaction (golang-migrate, Prisma).
- */
-export type TransactionMode = 'grouped' | 'transaction' | 'statement' | 'simple-query'
+import type { LayoutName } from '../config/config.ts'
+import type { TransactionMode } from '../sql/transactions.ts'
 
 /**
  * A stretch of a migration file that runs in one direction. `text` is the file's part as decoded: UTF-8, byte order
@@ -21,13 +14,14 @@ export interface Section {
 }
 
 export interface MigrationFile {
-  /** `kei`, `goose`, `golang-migrate`, `prisma`. */
-  layout: string
-  /** As written; compared by the layout, never here. */
+  layout: LayoutName
+  /** As written, zeros in front included: goose takes 001 and 1 for the same. Prisma's is the folder's whole name. */
   version: string
   name: string
   /** Path of the up file, relative to the repository. */
   path: string
+  /** The decoded text of the whole file; `up.text` is a stretch of it. */
+  text: string
   up: Section
   down?: Section
   /** On the main branch: it cannot be changed any more. */
@@ -47,7 +41,7 @@ export interface UnreadableFile {
 
 /** One folder of migrations, in the order in which its tool runs them. */
 export interface MigrationFolder {
-  layout: string
+  layout: LayoutName
   /** Relative to the repository; `.` for the repository itself. */
   path: string
   migrations: MigrationFile[]

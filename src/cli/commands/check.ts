@@ -41,7 +41,8 @@ export const check = defineCommand({
     { command: 'kei check db/migrations --no-trace', says: 'one folder, by its text alone' },
     { command: 'kei check --reporter pretty --reporter json=report.json', says: 'for people and for a machine' },
   ],
-  async run({ arguments: [path = '.'], options }, context) {
+  async run({ arguments: [given], options }, context) {
+    const path = typeof given === 'string' ? given : '.'
     const outputs = readReporters(options['reporter'] as string[] | undefined, options['json'] === true)
     const { checkProject } = await import('../../check/check.ts')
     const progress = startProgress(context.terminal.err)

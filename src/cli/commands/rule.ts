@@ -8,7 +8,8 @@ export const rule = defineCommand({
   arguments: [{ name: '<name>', description: 'The rule, for example require-concurrent-index' }],
   options: [{ flags: '--json', description: 'One JSON document' }],
   examples: [{ command: 'kei rule require-foreign-key-index', says: '' }],
-  async run({ arguments: [name = ''], options }, { terminal }) {
+  async run({ arguments: [given], options }, { terminal }) {
+    const name = String(given)
     const { allRules } = await import('../../rules/registry.ts')
     const found = allRules.find((candidate) => candidate.id === name)
     if (found === undefined) {

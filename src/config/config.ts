@@ -1,0 +1,60 @@
+import type { Severity } from '../findings/finding.ts'
+
+/** The layouts of migration folders that kei reads. */
+export const layoutNames = ['kei', 'goose', 'golang-migrate', 'prisma'] as const
+export type LayoutName = (typeof layoutNames)[number]
+
+/** The majors that a history can be traced on. */
+export const postgresMajors = [16, 17, 18] as const
+export type PostgresMajor = (typeof postgresMajors)[number]
+
+/** What `kei.jsonc` says, with the defaults filled in. Paths in it are relative to its folder. */
+export interface Config {
+  /** Absolute path of the file; undefined when there is none. */
+  file?: string
+  postgres: {
+    /** The target's major. Default: 17. */
+    major: PostgresMajor
+  }
+  /** The migration folders. Default: those that are found, see `findProject`. */
+  migrations?: ConfiguredFolder[]
+  /** The branch whose files are released. Default: origin/HEAD, else main or master, on origin first. */
+  mainBranch?: string
+  /** By rule id. Default: every rule with its own severity and options. */
+  rules: Record<string, RuleSetting>
+  trace: {
+    /** SQL files that run before the history, for what the target has and the history does not make. Default: none. */
+    setup: string[]
+    /** `TimeZone` of the sessions. Default: the server's, UTC on a shadow. */
+    timeZone?: string
+    /** `search_path` of the sessions. Default: PostgreSQL's, `"$user", public`. */
+    searchPath?: string
+    /** Seconds after which a statement is cancelled. Default: 30. */
+    statementTimeout: number
+    /** Megabytes that the traced database may grow to. Default: 1024. */
+    maxSize: number
+  }
+  /** The least severity that makes a check fail. Default: warning. */
+  failOn: Severity
+}
+
+/** A migration folder that `kei.jsonc` names. */
+export interface ConfiguredFolder {
+  dir: string
+  /** Default: recognised by its files. */
+  layout?: LayoutName
+}
+
+/** A severity, or one with the rule's options. */
+export type RuleSetting =
+  | 'off'
+  | Severity
+  | ({ severity?: Severity | 'off' } & Record<string, string | number | boolean>)
+
+/** What holds without a `kei.jsonc`. */
+export const defaultConfig: Readonly<Config> = {
+  postgres: { major: 17 },
+  rules: {},
+  trace: { setup: [], statementTimeout: 30, maxSize: 1024 },
+  failOn: 'warning',
+}

@@ -1,0 +1,133 @@
+import * as v from 'valibot'
+import { severities } from '../findings/finding.ts'
+import { defaultConfig, layoutNames, postgresMajors } from './config.ts'
+
+// Messages are what was expected, as a noun phrase: `parse.ts` makes the sentence.
+const text = v.string('a string')
+const ruleSeverity = v.picklist(['off', ...severities], '"off", "error", "warning" or "note"')
+
+const ruleSetting = v.union(
+  [
+    ruleSeverity,
+    v.pipe(
+      v.objectWithRest(
+        { severity: v.optional(ruleSeverity) },
+        v.union([v.string(), v.number(), v.boolean()], 'a string, a number or a boolean'),
+        'an object',
+      ),
+      v.description("The rule's severity and its options."),
+    ),
+  ],
+  '"off", "error", "warning", "note" or an object with `severity` and the options of the rule',
+)
+
+const configuredFolder = v.strictObject(
+  {
+    dir: v.pipe(text, v.minLength(1, 'the path of a folder'), v.description('The folder, relative to this file.')),
+    layout: v.optional(
+      v.pipe(
+        v.picklist(layoutNames, '"kei", "goose", "golang-migrate" or "prisma"'),
+        v.description('How its files are read. Default: recognised by its files.'),
+      ),
+    ),
+  },
+  'an object with `dir`',
+)
+
+const trace = v.strictObject(
+  {
+    setup: v.optional(
+      v.pipe(
+        v.array(v.pipe(text, v.minLength(1, 'the path of an SQL file')), 'an array of paths of SQL files'),
+        v.description(
+          'SQL files, relative to this one, that run before the history: what the target has and the history does not make.',
+        ),
+      ),
+    ),
+    timeZone: v.optional(
+      v.pipe(text, v.minLength(1, 'a time zone'), v.description("TimeZone of the sessions. Default: the server's.")),
+    ),
+    searchPath: v.optional(
+      v.pipe(
+        text,
+        v.minLength(1, 'a search path'),
+        v.description('search_path of the sessions. Default: "$user", public.'),
+      ),
+    ),
+    statementTimeout: v.optional(
+      v.pipe(
+        v.number('a number of seconds'),
+        v.minValue(1, 'at least 1 second'),
+        v.maxValue(86_400, 'at most 86400 seconds'),
+        v.description(
+          `Seconds after which a statement is cancelled. Default: ${defaultConfig.trace.statementTimeout}.`,
+        ),
+      ),
+    ),
+    maxSize: v.optional(
+      v.pipe(
+        v.number('a number of megabytes'),
+        v.minValue(64, 'at least 64 megabytes'),
+        v.maxValue(1_048_576, 'at most 1048576 megabytes'),
+        v.description(`Megabytes that the traced database may grow to. Default: ${defaultConfig.trace.maxSize}.`),
+      ),
+    ),
+  },
+  'an object',
+)
+
+/** The shape of `kei.jsonc`; `schema/kei.schema.json` is made from it. */
+export const configSchema = v.pipe(
+  v.strictObject(
+    {
+      $schema: v.optional(v.pipe(text, v.description('Where an editor finds this schema.'))),
+      postgres: v.optional(
+        v.pipe(
+          v.strictObject(
+            {
+              major: v.optional(
+                v.pipe(
+                  v.picklist(postgresMajors, '16, 17 or 18'),
+                  v.description(`The major of the target. Default: ${defaultConfig.postgres.major}.`),
+                ),
+              ),
+            },
+            'an object',
+          ),
+          v.description('The target.'),
+        ),
+      ),
+      migrations: v.optional(
+        v.pipe(
+          v.array(configuredFolder, 'an array of objects with `dir`'),
+          v.minLength(1, 'at least one folder'),
+          v.description('The migration folders. Default: those that are found.'),
+        ),
+      ),
+      mainBranch: v.optional(
+        v.pipe(
+          text,
+          // The part of git's rules for names of references that a pattern could be smuggled through.
+          v.regex(
+            /^(?![-/.])(?!.*(?:\.\.|@\{|\/\/))[^\s~^:?*[\\\u0000-\u001f\u007f]+(?<![/.])$/,
+            'the name of a branch',
+          ),
+          v.description('The branch whose files are released. Default: origin/HEAD, else main or master.'),
+        ),
+      ),
+      rules: v.optional(
+        v.pipe(v.record(text, ruleSetting, 'an object'), v.description('By the id of the rule; see `kei rules`.')),
+      ),
+      trace: v.optional(v.pipe(trace, v.description('How the history is run on the shadow server.'))),
+      failOn: v.optional(
+        v.pipe(
+          v.picklist(severities, '"error", "warning" or "note"'),
+          v.description(`The least severity that makes a check fail. Default: ${defaultConfig.failOn}.`),
+        ),
+      ),
+    },
+    'an object',
+  ),
+  v.title('kei.jsonc'),
+  v.description('Configuration of kei.'),
+)

@@ -1,0 +1,139 @@
+import { isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
+import { isWithin } from '../config/within.ts'
+import type { UnreadableFile } from './migration-file.ts'
+
+/** A text file of the repository as kei reads it: UTF-8, byte order mark off, CRLF as LF. */
+export interface SourceFile {
+  /** Relative to the repository, `/` as separator. */
+  path: string
+  text: string
+  /** What was taken away; an edit puts it back. */
+  normalised: { byteOrderMark: boolean; carriageReturns: boolean }
+}
+
+export type FileReading = { kind: 'text'; file: SourceFile } | { kind: 'unreadable'; file: UnreadableFile }
+
+const mebibyte = 1024 * 1024
+/** A larger file is not read: 10 MiB. */
+export const maxFileBytes = 10 * mebibyte
+
+/**
+ * Reads one file of the repository. `root` is the repository's real path; `path` is relative to it.
+ * Never throws for what it finds on the disk; `unreadable` has one of these codes: `too-large`, `invalid-utf8`,
+ * `utf-16`, `nul-byte`, `not-a-regular-file`, `outside-repository`, `not-found`, `permission-denied`, `read-error`.
+ */
+export function readSource(root: string, path: string, maxBytes: number = maxFileBytes): FileReading {
+  const unreadable = (code: string, message: string, line?: number): FileReading => ({
+    kind: 'unreadable',
+    file: { path, code, message, ...(line !== undefined && { line }) },
+  })
+
+  let bytes: Buffer
+  let descriptor: number | undefined
+  try {
+    descriptor = openInside(root, join(root, path))
+    if (descriptor === undefined) {
+      return unreadable('outside-repository', 'The file is a symbolic link that leads out of the repository')
+    }
+    const entry = fstatSync(descriptor)
+    if (!entry.isFile()) return unreadable('not-a-regular-file', 'This is not a regular file')
+    if (entry.size > maxBytes) {
+      return unreadable(
+        'too-large',
+        `The file has ${inMebibytes(entry.size)}; files above ${inMebibytes(maxBytes)} are not read`,
+      )
+    }
+    bytes = readFileSync(descriptor)
+  } catch (error) {
+    return unreadable(...describeSystemError(error as NodeJS.ErrnoException))
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
+    return unreadable('utf-16', 'The file is UTF-16 by its byte order mark; save it as UTF-8', 1)
+  }
+  const decoded = bytes.toString('utf8')
+  if (!isUtf8(bytes)) {
+    const { offset, line } = firstInvalid(bytes, decoded)
+    return unreadable(
+      'invalid-utf8',
+      `The file is not UTF-8: byte 0x${hexadecimal(bytes[offset])} at offset ${offset}, line ${line}; save it as UTF-8`,
+      line,
+    )
+  }
+  const nul = decoded.indexOf('\0')
+  if (nul !== -1) {
+    const line = lineOf(decoded, nul)
+    return unreadable(
+      'nul-byte',
+      `The file has a NUL byte in line ${line}, which PostgreSQL does not take in a statement`,
+      line,
+    )
+  }
+  const byteOrderMark = decoded.startsWith('\uFEFF')
+  const carriageReturns = decoded.includes('\r\n')
+  let text = byteOrderMark ? decoded.slice(1) : decoded
+  if (carriageReturns) text = text.replaceAll('\r\n', '\n')
+  return { kind: 'text', file: { path, text, normalised: { byteOrderMark, carriageReturns } } }
+}
+
+/**
+ * Opens without waiting for the other end of a pipe. A symbolic link is followed only within the repository;
+ * undefined when it leads out.
+ */
+function openInside(root: string, path: string): number | undefined {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
+  try {
+    return openSync(path, flags)
+  } catch (error) {
+    // ELOOP is a symbolic link at the end of the path (FreeBSD says EMLINK).
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ELOOP' && code !== 'EMLINK') throw error
+    const real = realpathSync(path)
+    return isWithin(root, real) ? openSync(real, flags) : undefined
+  }
+}
+
+function describeSystemError(error: NodeJS.ErrnoException): [code: string, message: string] {
+  switch (error.code) {
+    case 'ENOENT':
+      return ['not-found', 'The file is not there, or is a symbolic link that leads nowhere']
+    case 'EACCES':
+    case 'EPERM':
+      return ['permission-denied', 'The file cannot be read: permission denied']
+    // A socket cannot be opened, nor a device without a driver.
+    case 'ENXIO':
+      return ['not-a-regular-file', 'This is not a regular file']
+    default:
+      return ['read-error', `The file cannot be read: ${error.message}`]
+  }
+}
+
+/** Decoding puts U+FFFD for what is not UTF-8; the first one that does not stand in the bytes is the place. */
+function firstInvalid(bytes: Buffer, decoded: string): { offset: number; line: number } {
+  let offset = 0
+  let from = 0
+  for (let at = decoded.indexOf('\uFFFD'); at !== -1; at = decoded.indexOf('\uFFFD', at + 1)) {
+    offset += Buffer.byteLength(decoded.slice(from, at))
+    from = at
+    if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) {
+      return { offset, line: lineOf(decoded, at) }
+    }
+  }
+  throw new RangeError('the bytes are UTF-8')
+}
+
+function lineOf(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length
+}
+
+function inMebibytes(bytes: number): string {
+  return `${(bytes / mebibyte).toFixed(1).replace(/\.0$/, '')} MiB`
+}
+
+function hexadecimal(byte: number | undefined): string {
+  return (byte ?? 0).toString(16).padStart(2, '0').toUpperCase()
+}

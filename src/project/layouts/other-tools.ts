@@ -1,0 +1,64 @@
+import type { Folder } from '../folder.ts'
+import { fileWith } from './layout.ts'
+
+/** A tool whose files kei knows by sight and does not read yet. */
+export interface OtherTool {
+  name: string
+  /** What in the folder shows that it is this tool's, in words; undefined when nothing does. */
+  mark(folder: Folder): string | undefined
+}
+
+/** Atlas, when nothing else than its integrity file tells how the folder is laid out. */
+export const atlas: OtherTool = { name: 'Atlas', mark: (folder) => named(folder, 'atlas.sum') }
+
+/** Tools with marks of their own, in the files or in their names. */
+export const markedTools: readonly OtherTool[] = [
+  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up') },
+  {
+    name: 'Liquibase',
+    mark: (folder) => containing(folder, /^--[ \t]*liquibase[ \t]+formatted[ \t]+sql/im, '--liquibase formatted sql'),
+  },
+  { name: 'graphile-migrate', mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:') },
+  {
+    name: 'tern',
+    mark: (folder) =>
+      named(folder, 'tern.conf') ??
+      containing(folder, /^---- create above \/ drop below ----/m, '---- create above / drop below ----'),
+  },
+  { name: 'node-pg-migrate', mark: (folder) => containing(folder, /^\s*--[\s-]*up\s+migration/im, '-- Up Migration') },
+  {
+    name: 'Flyway',
+    mark: (folder) => folder.files.find((name) => /^(?:[VUB]\d+(?:[._]\d+)*|R)__.+\.sql$/.test(name)),
+  },
+  {
+    name: 'Drizzle',
+    mark: (folder) => {
+      if (folder.has('meta/_journal.json')) return 'meta/_journal.json'
+      const snapshot = folder.folders.find((name) => /^\d{14}_/.test(name) && folder.has(`${name}/snapshot.json`))
+      return snapshot && `${snapshot}/snapshot.json`
+    },
+  },
+  { name: 'sqitch', mark: (folder) => named(folder, 'sqitch.plan') },
+  {
+    name: 'Diesel',
+    mark: (folder) => {
+      const migration = folder.folders.find((name) => /^\d.*_/.test(name) && folder.has(`${name}/up.sql`))
+      return migration && `${migration}/up.sql`
+    },
+  },
+]
+
+/** sqlx names its files as kei and golang-migrate do: only what stands beside the folder tells. */
+export const sqlx: OtherTool = {
+  name: 'sqlx',
+  mark: (folder) => ['sqlx.toml', 'Cargo.toml'].find((name) => folder.has(`../${name}`)),
+}
+
+function named(folder: Folder, name: string): string | undefined {
+  return folder.files.includes(name) ? name : undefined
+}
+
+function containing(folder: Folder, pattern: RegExp, shown: string): string | undefined {
+  const name = fileWith(folder, pattern)
+  return name && `\`${shown}\` in ${name}`
+}
