@@ -19,20 +19,21 @@ export function evidenceText(evidence: Evidence, server?: string): string {
         ...evidence.locks.map(lockText),
         ...evidence.rewrites.map((relation) => `rewrote ${relation}`),
         ...evidence.scans.map((relation) => `read all of ${relation}`),
-        ...factTexts(evidence.facts),
       ]
-      return `ran on PostgreSQL ${server ?? evidence.major}: ${effects.join(', ') || 'no lock, no rewrite, no scan'}`
+      const facts = factTexts(evidence.facts)
+      const seen = [...(effects.length > 0 ? [effects.join(', ')] : []), ...facts].join('; ')
+      return `ran on PostgreSQL ${server ?? evidence.major}: ${seen || 'no lock, no rewrite, no scan'}`
     }
     case 'catalog':
-      return `in the catalog: ${factTexts(evidence.facts).join(', ')}`
+      return `in the catalog: ${factTexts(evidence.facts).join('; ')}`
     case 'statistics':
-      return `in the statistics: ${factTexts(evidence.facts).join(', ')}`
+      return `in the statistics: ${factTexts(evidence.facts).join('; ')}`
     case 'git':
       return `in git${evidence.commit === undefined ? '' : ` (${evidence.commit.slice(0, 12)})`}: ${evidence.detail}`
     case 'plan':
       return evidence.after === undefined ? 'its plan' : 'its plan, before and after'
     case 'run':
-      return `${evidence.detail}: ${factTexts(evidence.figures).join(', ')}`
+      return `${evidence.detail}: ${factTexts(evidence.figures).join('; ')}`
   }
 }
 
@@ -41,5 +42,5 @@ function lockText(lock: RelationLock): string {
 }
 
 function factTexts(facts: Readonly<Record<string, string | number>> | undefined): string[] {
-  return Object.entries(facts ?? {}).map(([name, value]) => `${name} ${value}`)
+  return Object.entries(facts ?? {}).map(([name, value]) => `${name}: ${value}`)
 }

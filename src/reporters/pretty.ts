@@ -95,7 +95,7 @@ function notTracedTexts(report: CheckReport, context: ReporterContext, colours: 
 
 function unknownTexts(report: CheckReport, colours: Colours): string[] {
   if (report.unknown.length === 0) return []
-  const lines = report.unknown.map((entry) => `  ${entry.rule}: ${count(entry.count, 'place')} needs ${printable(entry.needs)}`)
+  const lines = report.unknown.map((entry) => `  ${entry.rule}: ${count(entry.count, 'place')} ${entry.count === 1 ? 'needs' : 'need'} ${printable(entry.needs)}`)
   return [[colours.bold('Could not be decided:'), ...lines].join('\n')]
 }
 

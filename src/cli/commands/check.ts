@@ -12,7 +12,7 @@ export const check = defineCommand({
   name: 'check',
   summary: 'Judge the migrations of a repository',
   description:
-    'Finds the migration folders below PATH, runs their whole history on a throw-away PostgreSQL, and reports what is\n' +
+    'Finds the migration folders below PATH, runs their whole history on a throw-away PostgreSQL, and reports what is ' +
     'wrong, how it is known and what to do. It needs no configuration and no database, and changes nothing.\n\n' +
     'Exit code: 0 nothing found, 1 findings at --fail-on or above, 2 wrong usage or nothing to check.',
   arguments: [{ name: '[path]', description: 'A repository, a folder in it, or one migration file (default: here)' }],

@@ -12,8 +12,8 @@ export const pgStart = defineCommand({
   name: 'pg start',
   summary: "Start this project's development server",
   description:
-    'Starts a PostgreSQL for development, making it the first time. Its data is in .kei/pg of the repository, with\n' +
-    'fsync on and ignored by git, and stays until that folder is removed. Without --port it listens on a unix socket\n' +
+    'Starts a PostgreSQL for development, making it the first time. Its data is in .kei/pg of the repository, with ' +
+    'fsync on and ignored by git, and stays until that folder is removed. Without --port it listens on a unix socket ' +
     'only. What runs already is left running.',
   arguments: [],
   options: [

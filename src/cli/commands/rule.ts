@@ -7,16 +7,21 @@ export const rule = defineCommand({
   description: 'Shows a rule whole: what it finds, why that hurts, what to do instead, examples, options and sources.',
   arguments: [{ name: '<name>', description: 'The rule, for example require-concurrent-index' }],
   options: [{ flags: '--json', description: 'One JSON document' }],
-  examples: [{ command: 'kei rule require-foreign-key-index', says: '' }],
+  examples: [{ command: 'kei rule require-foreign-key-index', says: 'the whole page' }],
   async run({ arguments: [given], options }, { terminal }) {
     const name = String(given)
     const { allRules } = await import('../../rules/registry.ts')
     const found = allRules.find((candidate) => candidate.id === name)
     if (found === undefined) {
+      const { nearest } = await import('../../config/nearest.ts')
+      const meant = nearest(
+        name,
+        allRules.map(({ id }) => id),
+      )
       throw usageError({
         code: 'unknown-rule',
         message: `There is no rule ${JSON.stringify(name)}`,
-        hint: 'Run `kei rules` for the list.',
+        hint: meant === undefined ? 'Run `kei rules` for the list.' : `Did you mean ${meant}? \`kei rules\` lists all.`,
       })
     }
     if (options['json'] === true) {

@@ -1,0 +1,11 @@
+/** kei as a library: what its commands do, as functions. Everything else is internal. */
+export { checkProject } from './check/check.ts'
+export type { CheckOptions, CheckResult } from './check/check.ts'
+export { KeiError, exitCodes } from './errors.ts'
+export type { ExitCode } from './errors.ts'
+export type { Evidence } from './findings/evidence.ts'
+export type { Finding, RelatedLocation, Severity } from './findings/finding.ts'
+export type { Fix, NewFile, TextEdit } from './findings/fix.ts'
+export type { Location } from './findings/location.ts'
+export type { LockMode, RelationLock } from './findings/lock-mode.ts'
+export type { CheckReport, NotTraced } from './findings/report.ts'
