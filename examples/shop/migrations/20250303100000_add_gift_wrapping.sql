@@ -1,0 +1,1 @@
+ALTER TABLE orders ADD COLUMN gift_wrapping boolean NOT NULL DEFAULT false;
