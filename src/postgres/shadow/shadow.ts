@@ -13,7 +13,10 @@ export interface Shadow {
   port: number
   /** Where data that lives and dies with this cluster may be kept (0700): an index of its template databases. */
   stateDirectory: string
-  /** Opens a session. Default: the superuser, `search_path = pg_catalog`. The caller ends it. */
+  /**
+   * Opens a session. Default: the superuser, `search_path = pg_catalog`. The caller ends it.
+   * @throws KeiError `shadow-session-refused`, with PostgreSQL's error as its cause.
+   */
   connect(options: { database: string; user?: string; password?: string }): Promise<Client>
   /** Says that this process no longer needs it. Sessions must be ended first. Idempotent. */
   release(): Promise<void>
