@@ -3,7 +3,7 @@ import type { StatementTrace } from '../findings/observation.ts'
 import { newMigration } from '../project/layouts/new-migration.ts'
 import type { MigrationFile, MigrationFolder } from '../project/migration-file.ts'
 import type { HistorySubject, MigrationSubject, UnreadableSubject } from '../rules/subject.ts'
-import type { Parser } from '../sql/parse.ts'
+import type { Parser, SqlSyntaxError } from '../sql/parse.ts'
 import { readSchema } from '../sql/schema-text.ts'
 import type { Statement } from '../sql/statement.ts'
 import { groupStatements } from '../sql/transactions.ts'
@@ -16,7 +16,7 @@ export interface ParsedMigration {
   migration: MigrationFile
   statements: Statement[]
   groups: StatementGroup[]
-  syntaxError?: { message: string; offset: number }
+  syntaxError?: SqlSyntaxError
 }
 
 /** What a trace showed of a folder. */
@@ -51,7 +51,7 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
         file: up.file,
         code: 'syntax-error',
         message: parsed.message,
-        at: { start: parsed.offset, end: Math.min(text.length, parsed.offset + 1) },
+        at: { start: parsed.offset, end: parsed.end },
         text,
       })
       return { migration, statements: [], groups: [], syntaxError: parsed }

@@ -43,7 +43,7 @@ export async function traceFolder(
         file: migration.path,
         text: migration.text,
         section: migration.up,
-        statements: syntaxError === undefined ? statements : { kind: 'syntax-error', ...syntaxError },
+        statements: syntaxError ?? statements,
       })),
       ...(firstNew > 0 && { checkpoint: firstNew }),
       setup: readSetup(project),

@@ -1,6 +1,5 @@
-import { isUtf8 } from 'node:buffer'
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs'
-import { join } from 'node:path'
+import { Buffer, isUtf8 } from 'node:buffer'
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { isWithin } from '../config/within.ts'
 import type { UnreadableFile } from './migration-file.ts'
 
@@ -33,7 +32,7 @@ export function readSource(root: string, path: string, maxBytes: number = maxFil
   let bytes: Buffer
   let descriptor: number | undefined
   try {
-    descriptor = openInside(root, join(root, path))
+    descriptor = openInside(root, `${root}/${path}`)
     if (descriptor === undefined) {
       return unreadable('outside-repository', 'The file is a symbolic link that leads out of the repository')
     }
@@ -45,7 +44,7 @@ export function readSource(root: string, path: string, maxBytes: number = maxFil
         `The file has ${inMebibytes(entry.size)}; files above ${inMebibytes(maxBytes)} are not read`,
       )
     }
-    bytes = readFileSync(descriptor)
+    bytes = readWhole(descriptor, entry.size)
   } catch (error) {
     return unreadable(...describeSystemError(error as NodeJS.ErrnoException))
   } finally {
@@ -95,6 +94,21 @@ function openInside(root: string, path: string): number | undefined {
     const real = realpathSync(path)
     return isWithin(root, real) ? openSync(real, flags) : undefined
   }
+}
+
+/** Reused from file to file: most are small, and a folder can have thousands. What is read is decoded at once. */
+let buffer = Buffer.allocUnsafe(64 * 1024)
+
+/** The file's bytes, at most `size` of them: one that grows meanwhile is read as it was. */
+function readWhole(descriptor: number, size: number): Buffer {
+  if (buffer.length < size) buffer = Buffer.allocUnsafe(size)
+  let length = 0
+  while (length < size) {
+    const read = readSync(descriptor, buffer, length, size - length, null)
+    if (read === 0) break
+    length += read
+  }
+  return buffer.subarray(0, length)
 }
 
 function describeSystemError(error: NodeJS.ErrnoException): [code: string, message: string] {

@@ -26,8 +26,6 @@ export interface MigrationFile {
   down?: Section
   /** On the main branch: it cannot be changed any more. */
   released: boolean
-  /** Hexadecimal SHA-256 of the decoded text of the up section and of how it is run. */
-  checksum: string
 }
 
 /** A file of a migration folder that cannot be read as a migration; it is named and counted, never passed over. */

@@ -1,11 +1,15 @@
 import pico from 'picocolors'
 import type { Finding, Severity } from '../findings/finding.ts'
 import { formatLocation } from '../findings/location.ts'
+import type { FileLocation } from '../findings/location.ts'
 import type { CheckReport } from '../findings/report.ts'
 import { printable } from '../sql/printable.ts'
+import { lineStarts } from '../sql/positions.ts'
+import type { Span } from '../sql/positions.ts'
+import { framesOf } from '../sql/syntax-frame.ts'
+import type { SyntaxFrame } from '../sql/syntax-frame.ts'
 import { evidenceText } from './evidence-text.ts'
 import type { Reporter, ReporterContext } from './reporter.ts'
-import { excerpt } from './excerpt.ts'
 import { wrap } from './wrap.ts'
 
 type Colours = ReturnType<typeof pico.createColors>
@@ -16,8 +20,9 @@ const shownCauses = 20
 /** For people: each finding with its place, the text, how it is known and what to do; then what was not judged; then the sum. */
 export const pretty: Reporter = (report, context) => {
   const colours = pico.createColors(context.colour)
+  const frameOf = framesOfFiles(context)
   const parts = [
-    ...report.findings.map((finding) => findingText(finding, report, context, colours)),
+    ...report.findings.map((finding) => findingText(finding, frameOf, report, context, colours)),
     ...notTracedTexts(report, context, colours),
     ...unknownTexts(report, colours),
     ...noticeTexts(report, context, colours),
@@ -26,13 +31,37 @@ export const pretty: Reporter = (report, context) => {
   return `${parts.join('\n\n')}\n`
 }
 
-function findingText(finding: Finding, report: CheckReport, context: ReporterContext, colours: Colours): string {
+type FrameOf = (location: FileLocation, width: number) => SyntaxFrame | undefined
+
+/** Frames for places by line and column; what a file needs for them is made once. */
+function framesOfFiles(context: ReporterContext): FrameOf {
+  const files = new Map<string, { starts: number[]; frame: (place: Span, width: number) => SyntaxFrame } | undefined>()
+  return (location, width) => {
+    if (!files.has(location.file)) {
+      const text = context.textOf(location.file)
+      files.set(location.file, text === undefined ? undefined : { starts: lineStarts(text), frame: framesOf(text) })
+    }
+    const file = files.get(location.file)
+    if (file === undefined) return undefined
+    const offsetOf = (line: number, column: number) => (file.starts[line - 1] ?? 0) + column - 1
+    const { line, column, endLine, endColumn } = location
+    return file.frame({ start: offsetOf(line, column), end: offsetOf(endLine, endColumn) }, width)
+  }
+}
+
+function findingText(
+  finding: Finding,
+  frameOf: FrameOf,
+  report: CheckReport,
+  context: ReporterContext,
+  colours: Colours,
+): string {
   const place = printable(formatLocation(finding.location))
   const lines = [
     `${colours.bold(place)}  ${severityText(finding.severity, colours)}  ${colours.dim(finding.rule)}`,
     ...wrap(finding.message, context.width, '  '),
   ]
-  lines.push(...excerptOf(finding, context, colours))
+  lines.push(...excerptOf(finding, frameOf, context, colours))
   for (const related of finding.related) {
     const where = printable(formatLocation(related.location))
     lines.push(...labelled('see', `${where}: ${related.message}`, context, colours))
@@ -55,18 +84,16 @@ function severityText(severity: Severity, colours: Colours): string {
   }
 }
 
-function excerptOf(finding: Finding, context: ReporterContext, colours: Colours): string[] {
+function excerptOf(finding: Finding, frameOf: FrameOf, context: ReporterContext, colours: Colours): string[] {
   const { location } = finding
   if (location.kind !== 'file') return []
-  const text = context.textOf(location.file)
-  if (text === undefined) return []
-  const { line, marker, number } = excerpt(text, location, context.width - 10)
-  if (line.trim() === '') return []
-  const gutter = String(number).padStart(5)
+  const frame = frameOf(location, context.width - 8)
+  if (frame === undefined || frame.excerpt.trim() === '') return []
+  const gutter = String(frame.line).padStart(5)
   return [
     '',
-    `${colours.dim(`${gutter} │`)} ${line}`,
-    `${colours.dim(`${' '.repeat(gutter.length)} │`)} ${colours.yellow(marker)}`,
+    `${colours.dim(`${gutter} │`)} ${frame.excerpt}`,
+    `${colours.dim(`${' '.repeat(gutter.length)} │`)} ${colours.yellow(frame.marker)}`,
     '',
   ]
 }

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { exitCodes, usageError } from '../../errors.ts'
 import { atLeast, severities } from '../../findings/finding.ts'
 import type { Severity } from '../../findings/finding.ts'
@@ -44,6 +45,9 @@ export const check = defineCommand({
   async run({ arguments: [given], options }, context) {
     const path = typeof given === 'string' ? given : '.'
     const outputs = readReporters(options['reporter'] as string[] | undefined, options['json'] === true)
+    // The parser is WebAssembly that runs for a second at most: compiling it a second time, optimised, costs more than
+    // it gains (bench/README.md). Only the program sets this; a library leaves its host's engine alone.
+    setFlagsFromString('--liftoff-only')
     const { checkProject } = await import('../../check/check.ts')
     const progress = startProgress(context.terminal.err)
     const result = await checkProject({

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { LayoutName } from '../../config/config.ts'
 import type { TransactionMode } from '../../sql/transactions.ts'
 import type { SourceFile } from '../files.ts'
@@ -15,12 +14,15 @@ export interface Layout {
   read(folder: Folder): MigrationFolder
 }
 
-/** The first `.sql` file of the folder with `pattern` in its text. */
-export function fileWith(folder: Folder, pattern: RegExp): string | undefined {
+/**
+ * The first `.sql` file of the folder with `pattern` in its text. `literal` is a part of every match: looking for it
+ * first is what makes a folder of thousands of files fast.
+ */
+export function fileWith(folder: Folder, pattern: RegExp, literal = ''): string | undefined {
   return folder.files.find((name) => {
     if (!name.endsWith('.sql')) return false
     const reading = folder.read(name)
-    return reading.kind === 'text' && pattern.test(reading.file.text)
+    return reading.kind === 'text' && reading.file.text.includes(literal) && pattern.test(reading.file.text)
   })
 }
 
@@ -44,8 +46,7 @@ export function migrationOf(
   parts: { version: string; name: string; up: Section; down: Section | undefined },
 ): MigrationFile {
   const { version, name, up, down } = parts
-  const checksum = createHash('sha256').update(`${up.mode}\0${up.text}`).digest('hex')
-  return { layout, version, name, path: file.path, text: file.text, up, down, released: false, checksum }
+  return { layout, version, name, path: file.path, text: file.text, up, down, released: false }
 }
 
 /** Names a file for a reason other than its contents. */

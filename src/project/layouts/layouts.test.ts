@@ -106,7 +106,6 @@ describe('the layout kei', () => {
       up: { file: 'm/0001_a.sql', text: 'SELECT 1;\n', start: 0, mode: 'grouped' },
       down: { file: 'm/0001_a.down.sql', text: 'SELECT -1;\n', start: 0, mode: 'grouped' },
       released: false,
-      checksum: expect.stringMatching(/^[0-9a-f]{64}$/),
     })
     expect(folder.migrations[3]?.name).toBe('d_e')
   })
@@ -117,12 +116,6 @@ describe('the layout kei', () => {
       'm/1_a.sql',
       'm/1_b.sql',
     ])
-  })
-
-  it('has one checksum for one text, whatever its line ends, and another for another', () => {
-    const checksum = (text: string) => read({ 'm/1_a.sql': text }).migrations[0]?.checksum
-    expect(checksum('SELECT 1;\n')).toBe(checksum('\uFEFFSELECT 1;\r\n'))
-    expect(checksum('SELECT 1;\n')).not.toBe(checksum('SELECT 2;\n'))
   })
 
   it('names what it cannot read, and reads the rest', () => {
@@ -185,12 +178,6 @@ describe('the layout goose', () => {
     ])
   })
 
-  it('has another checksum when a file leaves its transaction', () => {
-    const checksum = (text: string) => read({ 'm/1_a.sql': text }).migrations[0]?.checksum
-    const up = '-- +goose Up\nSELECT 1;\n'
-    expect(checksum(up)).not.toBe(checksum(`-- +goose NO TRANSACTION\n${up}`))
-    expect(checksum(up)).toBe(checksum(`${up}-- +goose Down\nSELECT 2;\n`))
-  })
 })
 
 describe('the layout golang-migrate', () => {

@@ -11,19 +11,21 @@ export interface OtherTool {
 /** Atlas, when nothing else than its integrity file tells how the folder is laid out. */
 export const atlas: OtherTool = { name: 'Atlas', mark: (folder) => named(folder, 'atlas.sum') }
 
+const ternSeparator = '---- create above / drop below ----'
+
 /** Tools with marks of their own, in the files or in their names. */
 export const markedTools: readonly OtherTool[] = [
-  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up') },
+  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up', 'migrate:up') },
   {
     name: 'Liquibase',
     mark: (folder) => containing(folder, /^--[ \t]*liquibase[ \t]+formatted[ \t]+sql/im, '--liquibase formatted sql'),
   },
-  { name: 'graphile-migrate', mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:') },
+  { name: 'graphile-migrate', mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:', '--! Previous:') },
   {
     name: 'tern',
     mark: (folder) =>
       named(folder, 'tern.conf') ??
-      containing(folder, /^---- create above \/ drop below ----/m, '---- create above / drop below ----'),
+      containing(folder, /^---- create above \/ drop below ----/m, ternSeparator, ternSeparator),
   },
   { name: 'node-pg-migrate', mark: (folder) => containing(folder, /^\s*--[\s-]*up\s+migration/im, '-- Up Migration') },
   {
@@ -58,7 +60,7 @@ function named(folder: Folder, name: string): string | undefined {
   return folder.files.includes(name) ? name : undefined
 }
 
-function containing(folder: Folder, pattern: RegExp, shown: string): string | undefined {
-  const name = fileWith(folder, pattern)
+function containing(folder: Folder, pattern: RegExp, shown: string, literal?: string): string | undefined {
+  const name = fileWith(folder, pattern, literal)
   return name && `\`${shown}\` in ${name}`
 }
