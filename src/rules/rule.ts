@@ -67,6 +67,8 @@ export interface RuleExample {
   setup?: string
   /** Gives exactly one finding of this rule, in the last file. One migration, or several in order. */
   bad: string | ExampleFile[]
+  /** The text of the last file that the finding points at; empty: the file's start. */
+  at: string
   /** Gives no finding of this rule. */
   good: string | ExampleFile[]
 }
@@ -102,7 +104,7 @@ export interface RuleClaim {
 
 /** Which objects a rule's fix changes in the catalog when it is applied to `bad`. */
 export interface CatalogChanges {
-  /** `objectType name` of what differs, for example `index public.orders_customer_id_idx`. Empty: nothing. */
+  /** `objectType name` of what may differ, for example `index public.orders_customer_id_idx`. Empty: nothing. */
   objects: string[]
 }
 

@@ -1,10 +1,11 @@
 import type { Catalog } from '../findings/catalog.ts'
+import type { NewFile } from '../findings/fix.ts'
 import type { StatementTrace } from '../findings/observation.ts'
 import type { IgnoreComment } from '../sql/ignore.ts'
 import type { Span } from '../sql/positions.ts'
 import type { Statement } from '../sql/statement.ts'
 import type { SchemaText } from '../sql/schema-text.ts'
-import type { StatementGroup } from '../sql/transactions.ts'
+import type { StatementGroup, TransactionMode } from '../sql/transactions.ts'
 
 /** A migration as rules see it: its text, its statements and what running them showed. */
 export interface MigrationSubject {
@@ -19,8 +20,11 @@ export interface MigrationSubject {
   /** The decoded text of the whole file. */
   text: string
   statements: StatementSubject[]
+  mode: TransactionMode
   /** How its runner sends the statements. */
   groups: StatementGroup[]
+  /** The folder it belongs to; `history.migrations` holds it. */
+  history: HistorySubject
 }
 
 export interface StatementSubject {
@@ -41,6 +45,19 @@ export interface HistorySubject {
   catalog?: Catalog
   /** Whether every statement was traced: only then may absence from `catalog` be called absence. */
   complete: boolean
+  /** The files of one more migration, numbered after the last, as the folder's layout writes one. */
+  newMigration(draft: MigrationDraft): NewFile[]
+}
+
+/** What a fix puts into a migration of its own. */
+export interface MigrationDraft {
+  /** Lower-case words joined by `_`. */
+  name: string
+  /** Statements with their semicolons. */
+  up: string
+  down: string
+  /** Whether a statement in it cannot run in a transaction block: CREATE INDEX CONCURRENTLY. */
+  outsideTransaction: boolean
 }
 
 /** A file that could not be parsed or read. */
@@ -58,7 +75,8 @@ export interface IgnoreSubject {
   file: string
   ignore: IgnoreComment
   text: string
-  ruleExists: boolean
+  /** The ids of all rules. */
+  knownRules: readonly string[]
   /** Whether a finding was ignored because of it. */
   used: boolean
 }

@@ -11,10 +11,9 @@ export function skipBlank(text: string, at: number): number {
     if (code === 32 || (code >= 9 && code <= 13) || code === 59) {
       i++
     } else if (code === 45 && text.charCodeAt(i + 1) === 45) {
-      const end = text.indexOf('\n', i)
-      i = end === -1 ? text.length : end + 1
+      i = lineEndAfter(text, i)
     } else if (code === 47 && text.charCodeAt(i + 1) === 42) {
-      i = skipBlockComment(text, i)
+      i = blockCommentEnd(text, i)
     } else {
       return i
     }
@@ -22,15 +21,24 @@ export function skipBlank(text: string, at: number): number {
   return text.length
 }
 
+const lineBreak = /[\n\r]/g
+
+/** The offset of the next line break from `at` on, which is where a `--` comment ends; else the text's length. */
+export function lineEndAfter(text: string, at: number): number {
+  lineBreak.lastIndex = at
+  return lineBreak.exec(text)?.index ?? text.length
+}
+
 /** The offset after the block comment that starts at `at`; an unterminated one runs to the end. */
-export function skipBlockComment(text: string, at: number): number {
+export function blockCommentEnd(text: string, at: number): number {
   let depth = 0
   let i = at
   while (i < text.length) {
-    if (text.startsWith('/*', i)) {
+    const code = text.charCodeAt(i)
+    if (code === 47 && text.charCodeAt(i + 1) === 42) {
       depth++
       i += 2
-    } else if (text.startsWith('*/', i)) {
+    } else if (code === 42 && text.charCodeAt(i + 1) === 47) {
       depth--
       i += 2
       if (depth === 0) return i

@@ -1,16 +1,17 @@
-import { skipBlockComment } from './blank.ts'
+import { blockCommentEnd, lineEndAfter } from './blank.ts'
 import type { Span } from './positions.ts'
 
 /** A comment as written, signs included. */
 export interface Comment extends Span {
   text: string
-  /** Without `--` or the block's signs, trimmed. */
+  /** Without `--` or the block's signs, more dashes or stars beside them left out too, trimmed. */
   body: string
 }
 
 /**
  * The comments that stand between statements: before the first, after each, at the end.
- * `statements` are the spans of the statements in `text`, in order; what lies inside them is not read.
+ * `statements` are the spans of the statements in `text`, in order, as `Parser.parse(text, base)` gives them; what
+ * lies inside them is not read. The comments' offsets are after `base` too.
  */
 export function commentsBetween(text: string, statements: readonly Span[], base = 0): Comment[] {
   const found: Comment[] = []
@@ -27,12 +28,11 @@ function readComments(text: string, from: number, to: number, base: number, into
   let i = from
   while (i < to) {
     if (text.startsWith('--', i)) {
-      const newline = text.indexOf('\n', i)
-      const end = newline === -1 || newline > to ? to : newline
+      const end = lineEndAfter(text, i)
       into.push(comment(text, i, end, base))
       i = end
     } else if (text.startsWith('/*', i)) {
-      const end = skipBlockComment(text, i)
+      const end = blockCommentEnd(text, i)
       into.push(comment(text, i, end, base))
       i = end
     } else {
@@ -43,8 +43,6 @@ function readComments(text: string, from: number, to: number, base: number, into
 
 function comment(text: string, start: number, end: number, base: number): Comment {
   const written = text.slice(start, end).trimEnd()
-  const body = written.startsWith('--')
-    ? written.slice(2)
-    : written.slice(2, written.endsWith('*/') ? -2 : undefined)
+  const body = written.startsWith('--') ? written.replace(/^-+/, '') : written.replace(/^\/\*+(?!\/)|\**\*\/$/g, '')
   return { start: base + start, end: base + start + written.length, text: written, body: body.trim() }
 }

@@ -11,16 +11,20 @@ export interface IgnoreComment {
   comment: Comment
 }
 
-const grammar = /^kei:\s*(ignore(?:-file)?)\b\s*([^\s:]*)\s*(?::\s*([\s\S]*))?$/i
+const grammar = /^[\s*]*kei:\s*(ignore(?:-file)?)\b\s*([^\s:]*)\s*(?::([\s\S]*))?/i
 
-/** Reads a comment's body as an ignore comment; undefined when it is not one. */
+/**
+ * Reads a comment's body as an ignore comment; undefined when it does not begin like one. One that begins like one is
+ * always read, with whatever rule and reason it has, so that a slip in it can be a finding.
+ */
 export function readIgnore(comment: Comment): IgnoreComment | undefined {
   const match = grammar.exec(comment.body)
   if (match === null) return undefined
   return {
     scope: match[1]?.toLowerCase() === 'ignore-file' ? 'file' : 'next',
     rule: match[2] ?? '',
-    reason: (match[3] ?? '').trim(),
+    // In a block comment the reason may run over several lines, each with a star before it.
+    reason: (match[3] ?? '').replace(/\s*\n[\s*]*/g, ' ').trim(),
     comment,
   }
 }

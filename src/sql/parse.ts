@@ -1,7 +1,9 @@
+import { createRequire } from 'node:module'
 import type { Node } from '@pgsql/types'
-import { utf16Offsets } from './positions.ts'
-import { skipBlank } from './blank.ts'
+import { lineEndAfter, skipBlank } from './blank.ts'
+import { isAscii, utf16OffsetOfCharacter, utf16Offsets } from './positions.ts'
 import type { NodeTag, Statement } from './statement.ts'
+import { lastTokenEnd, tokenEnd } from './token.ts'
 
 /** A text that PostgreSQL's grammar accepts, statement by statement. */
 export interface ParsedSql {
@@ -14,8 +16,10 @@ export interface SqlSyntaxError {
   kind: 'syntax-error'
   /** PostgreSQL's own message. */
   message: string
-  /** UTF-16 offset into the text that was given, after `base`. */
+  /** Where PostgreSQL points, as a UTF-16 offset into the text that was given, after `base`. */
   offset: number
+  /** The end of the token there, on its first line. */
+  end: number
 }
 
 /** A lexical token of PostgreSQL's scanner; offsets are UTF-16. */
@@ -23,7 +27,7 @@ export interface Token {
   start: number
   end: number
   text: string
-  /** The scanner's name: `SQL_COMMENT`, `C_COMMENT`, `IDENT`, `SCONST`, `USCONST`, `ASCII_59` … */
+  /** The scanner's name: `SQL_COMMENT`, `C_COMMENT`, `IDENT`, `SCONST`, `USCONST`, `ASCII_59` …; of keywords `UNKNOWN`. */
   name: string
 }
 
@@ -37,46 +41,80 @@ export interface Parser {
   tokens(text: string): Token[]
   /** The PL/pgSQL functions of a CREATE FUNCTION or DO statement, as PostgreSQL's own JSON; undefined when it does not parse. */
   parsePlpgsql(text: string): unknown
-  /** PostgreSQL's query fingerprint. */
-  fingerprint(text: string): string
+  /** PostgreSQL's query fingerprint; undefined when the text does not parse. */
+  fingerprint(text: string): string | undefined
 }
 
 let loading: Promise<Parser> | undefined
+/** Settles when the parser has an instance that no text has harmed. */
+let replacing: Promise<void> | undefined
 
 /**
  * Loads the parser (WebAssembly, about 0.1 s) once for the process.
  * It is PostgreSQL 18's grammar for every target; newer syntax is gated by the target's major elsewhere.
  */
-export function loadParser(): Promise<Parser> {
+export async function loadParser(): Promise<Parser> {
   loading ??= load()
+  await replacing
   return loading
 }
 
+type Library = typeof import('libpg-query')
+
+/**
+ * How many texts too deep for JavaScript's stack one instance of the library may see. What it had on its own stack
+ * when JavaScript's overflowed is lost to it; it has been seen to break after 27 such texts, never earlier.
+ */
+const overflowsPerInstance = 8
+
 async function load(): Promise<Parser> {
-  const query = await import('libpg-query')
-  await query.loadModule()
+  let library = await instantiate()
+  let overflows = 0
+
+  /** Says why when the text is too deep for the stack, or the instance is waiting to be replaced. */
+  function guarded<T>(work: (library: Library) => T): { result: T } | { overflow: string } {
+    if (overflows >= overflowsPerInstance) {
+      return { overflow: 'not parsed: the parser gave up on texts before this one, nested too deeply' }
+    }
+    try {
+      return { result: work(library) }
+    } catch (error) {
+      const trapped = error instanceof Error && error.name === 'RuntimeError'
+      if (!(error instanceof RangeError || trapped)) throw error
+      overflows = trapped ? overflowsPerInstance : overflows + 1
+      replacing ??= replace()
+      return { overflow: 'stack depth limit exceeded' }
+    }
+  }
+
+  async function replace(): Promise<void> {
+    library = await instantiate()
+    overflows = 0
+    replacing = undefined
+  }
 
   function parse(text: string, base = 0): ParsedSql | SqlSyntaxError {
-    // PostgreSQL's C strings end at a NUL; the server refuses one in a query, so say so instead of parsing half.
-    const nul = text.indexOf('\0')
-    if (nul !== -1) return { kind: 'syntax-error', message: 'invalid byte sequence: 0x00', offset: base + nul }
+    const refused = findInvalidCharacter(text)
+    if (refused !== undefined) return syntaxError(text, refused.message, refused.offset, base)
     if (skipBlank(text, 0) === text.length) return { kind: 'parsed', statements: [] }
-    const toUtf16 = utf16Offsets(text)
-    let raw
+    let parsed
     try {
-      raw = query.parseSync(text).stmts ?? []
+      parsed = guarded((loaded) => loaded.parseSync(text).stmts ?? [])
     } catch (error) {
-      if (!query.hasSqlDetails(error)) throw error
-      const byteOffset = Math.max(0, error.sqlDetails?.cursorPosition ?? 0)
-      return { kind: 'syntax-error', message: error.message, offset: base + Math.min(text.length, toUtf16(byteOffset)) }
+      const details = (error as { sqlDetails?: { cursorPosition?: number } }).sqlDetails
+      if (!(error instanceof Error) || details === undefined) throw error
+      // The error's place, unlike a node's, is counted in characters.
+      return syntaxError(text, error.message, utf16OffsetOfCharacter(text, details.cursorPosition ?? 0), base)
     }
+    if ('overflow' in parsed) return syntaxError(text, parsed.overflow, skipBlank(text, 0), base)
+    const toUtf16 = utf16Offsets(text)
     const statements: Statement[] = []
-    for (const { stmt, stmt_location: location = 0, stmt_len: length } of raw) {
+    for (const { stmt, stmt_location: location = 0, stmt_len: length } of parsed.result) {
       if (stmt === undefined) continue
       const tag = Object.keys(stmt)[0] as NodeTag
       const start = skipBlank(text, toUtf16(location))
       // A length of 0 means "to the end of the text".
-      const end = trimEnd(text, start, length ? toUtf16(location + length) : text.length)
+      const end = lastTokenEnd(text, start, length ? toUtf16(location + length) : text.length)
       statements.push({
         index: statements.length,
         tag,
@@ -84,21 +122,16 @@ async function load(): Promise<Parser> {
         text: text.slice(start, end),
         start: base + start,
         end: base + end,
-        offsetOf: (byteOffset) => base + toUtf16(byteOffset),
+        offsetOf: (byteOffset) => base + (byteOffset < 0 ? start : toUtf16(byteOffset)),
       })
     }
     return { kind: 'parsed', statements }
   }
 
   function tokens(text: string): Token[] {
-    if (text.trim() === '') return []
+    if (text === '' || findInvalidCharacter(text) !== undefined) return []
     const toUtf16 = utf16Offsets(text)
-    let scanned
-    try {
-      scanned = query.scanSync(text).tokens
-    } catch {
-      return []
-    }
+    const scanned = attempt((loaded) => loaded.scanSync(text).tokens) ?? []
     return scanned.map((token) => {
       const start = toUtf16(token.start)
       const end = toUtf16(token.end)
@@ -106,62 +139,43 @@ async function load(): Promise<Parser> {
     })
   }
 
-  function parsePlpgsql(text: string): unknown {
+  /** Undefined when the library refuses the text. */
+  function attempt<T>(work: (library: Library) => T): T | undefined {
     try {
-      return query.parsePlPgSQLSync(text)
+      const outcome = guarded(work)
+      return 'result' in outcome ? outcome.result : undefined
     } catch {
       return undefined
     }
   }
 
-  return { parse, tokens, parsePlpgsql, fingerprint: (text) => query.fingerprintSync(text) }
+  return {
+    parse,
+    tokens,
+    parsePlpgsql: (text) => attempt((loaded): unknown => loaded.parsePlPgSQLSync(text)),
+    fingerprint: (text) => attempt((loaded) => loaded.fingerprintSync(text)),
+  }
 }
 
-/** Cuts white space and comments off the end; a comment after the last token belongs to what follows. */
-function trimEnd(text: string, start: number, end: number): number {
-  let last = end
-  let at = start
-  // Only the tail can be blank, but a comment can only be told from a string by reading on from the start of the
-  // statement; the common case, no comment sign at all, needs no reading.
-  const body = text.slice(start, end)
-  if (!body.includes('--') && !body.includes('/*')) return start + body.trimEnd().length
-  last = start
-  while (at < end) {
-    const next = skipBlank(text, at)
-    if (next > at) {
-      at = next
-      continue
-    }
-    at = skipToken(text, at, end)
-    last = Math.min(at, end)
-  }
-  return last
+function syntaxError(text: string, message: string, offset: number, base: number): SqlSyntaxError {
+  const end = offset < text.length ? Math.min(tokenEnd(text, offset), lineEndAfter(text, offset)) : offset
+  return { kind: 'syntax-error', message, offset: base + offset, end: base + end }
 }
 
-/** The offset after the quoted string, identifier, dollar-quoted text or single character at `at`. */
-function skipToken(text: string, at: number, end: number): number {
-  const character = text[at]
-  if (character === "'") {
-    const escapes = /[eE]/.test(text[at - 1] ?? '') && !/[\w$]/.test(text[at - 2] ?? '')
-    for (let i = at + 1; i < end; i++) {
-      if (escapes && text[i] === '\\') i++
-      else if (text[i] === "'") {
-        if (text[i + 1] === "'") i++
-        else return i + 1
-      }
-    }
-    return end
-  }
-  if (character === '"') {
-    const close = text.indexOf('"', at + 1)
-    return close === -1 ? end : close + 1
-  }
-  if (character === '$' && !/[\w$\u0080-\uffff]/.test(text[at - 1] ?? '')) {
-    const tag = /^\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/.exec(text.slice(at, at + 70))?.[0]
-    if (tag !== undefined) {
-      const close = text.indexOf(tag, at + tag.length)
-      return close === -1 ? end : close + tag.length
-    }
-  }
-  return at + 1
+/** A fresh instance of the library: the package keeps one per evaluation of its module. */
+async function instantiate(): Promise<Library> {
+  const require = createRequire(import.meta.url)
+  delete require.cache[require.resolve('libpg-query')]
+  const library = require('libpg-query') as Library
+  await library.loadModule()
+  return library
+}
+
+/** The first character that a server with encoding UTF8 refuses in a query. */
+function findInvalidCharacter(text: string): { message: string; offset: number } | undefined {
+  const nul = text.indexOf('\0')
+  if (nul !== -1) return { message: 'invalid byte sequence for encoding "UTF8": 0x00', offset: nul }
+  const surrogate = isAscii(text) ? -1 : text.search(/\p{Surrogate}/u)
+  if (surrogate !== -1) return { message: 'invalid byte sequence for encoding "UTF8": lone surrogate', offset: surrogate }
+  return undefined
 }

@@ -15,33 +15,25 @@ export function positionsOf(text: string): (offset: number) => Position {
   let starts: number[] | undefined
   return (offset) => {
     starts ??= lineStarts(text)
-    let low = 0
-    let high = starts.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if ((starts[middle] ?? 0) <= offset) low = middle
-      else high = middle - 1
-    }
-    return { line: low + 1, column: offset - (starts[low] ?? 0) + 1 }
+    const line = lastAtMost(starts, offset)
+    return { line: line + 1, column: offset - (starts[line] ?? 0) + 1 }
   }
 }
 
-function lineStarts(text: string): number[] {
+/** The offset at which each line begins. */
+export function lineStarts(text: string): number[] {
   const starts = [0]
   for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1)
   return starts
 }
 
-function isAscii(text: string): boolean {
-  return Buffer.byteLength(text) === text.length
-}
-
 /**
  * Turns the parser's offsets (UTF-8 bytes into `text`) into UTF-16 offsets. The parser counts bytes; editors and
- * JavaScript count UTF-16 code units. Offsets inside a character round down to its start.
+ * JavaScript count UTF-16 code units. Offsets inside a character round down to its start, those past the end to the
+ * end. A lone surrogate counts as the three bytes of its replacement character.
  */
 export function utf16Offsets(text: string): (byteOffset: number) => number {
-  if (isAscii(text)) return (byteOffset) => byteOffset
+  if (isAscii(text)) return (byteOffset) => Math.min(byteOffset, text.length)
   // One entry every `stride` code units keeps the table small on a large file.
   const stride = 256
   const bytesAt: number[] = []
@@ -51,40 +43,56 @@ export function utf16Offsets(text: string): (byteOffset: number) => number {
     bytes += byteLengthAt(text, unit)
   }
   return (byteOffset) => {
-    let low = 0
-    let high = bytesAt.length - 1
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if ((bytesAt[middle] ?? 0) <= byteOffset) low = middle
-      else high = middle - 1
-    }
-    let unit = low * stride
-    let at = bytesAt[low] ?? 0
+    const entry = lastAtMost(bytesAt, byteOffset)
+    let unit = entry * stride
+    let at = bytesAt[entry] ?? 0
     while (unit < text.length) {
-      const next = at + byteLengthAt(text, unit)
-      if (next > byteOffset) break
-      at = next
+      at += byteLengthAt(text, unit)
+      if (at > byteOffset) break
       unit++
     }
     return unit
   }
 }
 
-/** UTF-8 bytes that end with this code unit: the first half of a surrogate pair counts 0, its second half 4. */
+/** The UTF-16 offset of the character (code point) number `count`, 0-based; the end when there are fewer. */
+export function utf16OffsetOfCharacter(text: string, count: number): number {
+  let unit = 0
+  for (let left = count; left > 0 && unit < text.length; left--) unit += isPair(text, unit) ? 2 : 1
+  return unit
+}
+
+/** Whether every character is ASCII: then bytes, characters and UTF-16 code units are the same. */
+export function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length
+}
+
+/** UTF-8 bytes of the character that starts with this code unit; 0 for the second half of a surrogate pair. */
 function byteLengthAt(text: string, unit: number): number {
   const code = text.charCodeAt(unit)
   if (code < 0x80) return 1
   if (code < 0x800) return 2
-  const highSurrogate = code >= 0xd800 && code <= 0xdbff
-  if (highSurrogate && isLowSurrogate(text.charCodeAt(unit + 1))) return 0
-  const lowSurrogate = isLowSurrogate(code)
-  if (lowSurrogate && unit > 0) {
-    const before = text.charCodeAt(unit - 1)
-    if (before >= 0xd800 && before <= 0xdbff) return 4
-  }
-  return 3
+  if (isPair(text, unit)) return 4
+  return isLowSurrogate(code) && unit > 0 && isPair(text, unit - 1) ? 0 : 3
+}
+
+function isPair(text: string, unit: number): boolean {
+  const code = text.charCodeAt(unit)
+  return code >= 0xd800 && code <= 0xdbff && isLowSurrogate(text.charCodeAt(unit + 1))
 }
 
 function isLowSurrogate(code: number): boolean {
   return code >= 0xdc00 && code <= 0xdfff
+}
+
+/** Index of the last of the ascending `values` that is not greater than `limit`; 0 when there is none. */
+function lastAtMost(values: readonly number[], limit: number): number {
+  let low = 0
+  let high = values.length - 1
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if ((values[middle] ?? 0) <= limit) low = middle
+    else high = middle - 1
+  }
+  return low
 }

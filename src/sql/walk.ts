@@ -2,29 +2,36 @@ import type { Node } from '@pgsql/types'
 import type { NodeOf, NodeTag } from './statement.ts'
 
 /**
- * Visits every node below `root`, itself included, parents first. A visitor that returns `false` keeps the walk out
- * of that node.
+ * Visits every tagged node below `root`, itself included, parents first, in the tree's order. A visitor that returns
+ * `false` keeps the walk out of that node. A field that can only be of one kind (`IndexStmt.relation`, a RangeVar)
+ * carries no tag in the tree: it is walked through but not visited.
  */
 export function walk(root: Node | undefined, visit: (tag: NodeTag, fields: object) => boolean | void): void {
-  if (root !== undefined) walkValue(root, visit)
-}
-
-function walkValue(value: unknown, visit: (tag: NodeTag, fields: object) => boolean | void): void {
-  if (Array.isArray(value)) {
-    for (const item of value) walkValue(item, visit)
-    return
-  }
-  if (value === null || typeof value !== 'object') return
-  for (const [key, child] of Object.entries(value)) {
-    if (child === null || typeof child !== 'object') continue
-    // Node tags are the only keys of the parse tree that start with a capital letter.
-    const isTag = key >= 'A' && key < '['
-    if (isTag && !Array.isArray(child) && visit(key as NodeTag, child) === false) continue
-    walkValue(child, visit)
+  // A stack of its own: `a || b || c …` makes trees deeper than JavaScript can recurse.
+  const waiting: { tag: string; value: object }[] = []
+  pushChildren(root, waiting)
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (isTag(next.tag) && visit(next.tag, next.value) === false) continue
+    pushChildren(next.value, waiting)
   }
 }
 
-/** All nodes of one kind below `root`, in the tree's order. */
+/** Last child first, so that the first is taken first. */
+function pushChildren(parent: unknown, waiting: { tag: string; value: object }[]): void {
+  if (typeof parent !== 'object' || parent === null) return
+  const entries = Object.entries(parent)
+  for (let i = entries.length - 1; i >= 0; i--) {
+    const [key = '', value] = entries[i] ?? []
+    if (typeof value === 'object' && value !== null) waiting.push({ tag: key, value: value as object })
+  }
+}
+
+/** Node tags are the only keys of the parse tree that start with a capital letter. */
+function isTag(key: string): key is NodeTag {
+  return key >= 'A' && key < '['
+}
+
+/** All nodes of one kind that `walk` visits below `root`, in the tree's order. */
 export function findNodes<T extends NodeTag>(root: Node | undefined, tag: T): NodeOf<T>[] {
   const found: NodeOf<T>[] = []
   walk(root, (seen, fields) => {

@@ -1,0 +1,230 @@
+import type { Evidence } from '../../findings/evidence.ts'
+import type { Observation } from '../../findings/observation.ts'
+import { compareLockModes } from '../../findings/lock-mode.ts'
+import { textNameOf } from '../../sql/identifier.ts'
+import { textName, unqualified } from '../../sql/schema-draft.ts'
+import type { TextRelationKind } from '../../sql/schema-text.ts'
+import type { NodeOf } from '../../sql/statement.ts'
+import { statementOf } from '../../sql/statement.ts'
+import { measured } from '../lock-table/lock-table.ts'
+import { isNewTable } from '../new-tables.ts'
+import { observationOf, traceEvidence } from '../observed.ts'
+import { placeOfStatement } from '../place.ts'
+import type { Major, Verdict } from '../rule.ts'
+import { defineRule } from '../rule.ts'
+import type { HistorySubject, StatementSubject } from '../subject.ts'
+import { concurrentRemedy, partitionedRecipe } from './concurrent-remedy.ts'
+
+type IndexStmt = NodeOf<'IndexStmt'>
+
+export default defineRule({
+  id: 'require-concurrent-index',
+  since: '0.1.0',
+  severity: 'error',
+  category: 'migration',
+  subject: 'statement',
+  about: 'change',
+  needs: ['measured', 'trace'],
+  summary: 'CREATE INDEX without CONCURRENTLY on a table that is already in use',
+  why:
+    'CREATE INDEX takes a SHARE lock on its table and keeps it until its transaction ends. Reads go on; ' +
+    'every INSERT, ' +
+    'UPDATE and DELETE waits for as long as the build takes: milliseconds on an empty table, minutes to hours on a ' +
+    'large one. Sessions that wait hold their pool connections, so a service that writes to one table can stop as a ' +
+    'whole.',
+  instead:
+    'CREATE INDEX CONCURRENTLY takes SHARE UPDATE EXCLUSIVE, which lets writes through. It reads the table twice, ' +
+    'waits for transactions that are older than it, and cannot run in a transaction block. When it fails or is ' +
+    'cancelled it leaves an INVALID index: drop that one with DROP INDEX CONCURRENTLY before trying again, because ' +
+    'IF NOT EXISTS takes it for a good one. A partitioned table has no concurrent way of its own: create ' +
+    'the index ON ' +
+    'ONLY the parent, CONCURRENTLY on each partition, then attach those. A table that the same file creates needs ' +
+    'none of this; nobody uses it yet.',
+  examples: [
+    {
+      title: 'An index on a table from an earlier migration',
+      setup: 'CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL);',
+      bad: 'CREATE INDEX orders_customer_id_idx ON orders (customer_id);',
+      at: 'CREATE INDEX orders_customer_id_idx ON orders (customer_id)',
+      good: 'CREATE INDEX CONCURRENTLY orders_customer_id_idx ON orders (customer_id);',
+    },
+    {
+      title: 'A unique index',
+      setup: 'CREATE TABLE orders (id bigint PRIMARY KEY, number text NOT NULL);',
+      bad: 'CREATE UNIQUE INDEX orders_number_idx ON orders (number);',
+      at: 'CREATE UNIQUE INDEX orders_number_idx ON orders (number)',
+      good: 'CREATE UNIQUE INDEX CONCURRENTLY orders_number_idx ON orders (number);',
+    },
+    {
+      title: 'A table that the same file creates has no writers yet',
+      setup: 'CREATE TABLE orders (id bigint PRIMARY KEY, placed_at timestamptz NOT NULL);',
+      bad: 'CREATE INDEX orders_placed_at_idx ON orders (placed_at);',
+      at: 'CREATE INDEX orders_placed_at_idx ON orders (placed_at)',
+      good:
+        'CREATE TABLE invoices (id bigint PRIMARY KEY, due_on date NOT NULL);\n' +
+        'CREATE INDEX invoices_due_on_idx ON invoices (due_on);',
+    },
+    {
+      title: 'A partitioned table: ON ONLY the parent, CONCURRENTLY on each partition, then attach',
+      setup:
+        'CREATE TABLE events (at timestamptz NOT NULL, kind text) PARTITION BY RANGE (at);\n' +
+        "CREATE TABLE events_2026 PARTITION OF events FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');",
+      bad: 'CREATE INDEX events_kind_idx ON events (kind);',
+      at: 'CREATE INDEX events_kind_idx ON events (kind)',
+      good:
+        'CREATE INDEX events_kind_idx ON ONLY events (kind);\n' +
+        'CREATE INDEX CONCURRENTLY events_2026_kind_idx ON events_2026 (kind);\n' +
+        'ALTER INDEX events_kind_idx ATTACH PARTITION events_2026_kind_idx;',
+    },
+  ],
+  sources: [
+    'https://www.postgresql.org/docs/17/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY',
+    'https://www.postgresql.org/docs/17/explicit-locking.html#LOCKING-TABLES',
+    'https://www.postgresql.org/docs/17/ddl-partitioning.html#DDL-PARTITIONING-DECLARATIVE-MAINTENANCE',
+  ],
+  options: {},
+  changes: { objects: [] },
+  claims: [
+    {
+      says: 'CREATE INDEX holds SHARE on the table, which conflicts with every write, and reads all of it.',
+      setup: 'CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100);',
+      statement: 'CREATE INDEX ON t (a)',
+      locks: { 'public.t': 'SHARE' },
+      rewrites: [],
+      scans: ['public.t'],
+    },
+    {
+      says: 'CREATE INDEX CONCURRENTLY holds SHARE UPDATE EXCLUSIVE, which lets writes through.',
+      setup: 'CREATE TABLE t (a int); INSERT INTO t SELECT generate_series(1, 100);',
+      statement: 'CREATE INDEX CONCURRENTLY ON t (a)',
+      locks: { 'public.t': 'SHARE UPDATE EXCLUSIVE' },
+    },
+    {
+      says: 'CREATE INDEX CONCURRENTLY cannot run in a transaction block.',
+      setup: 'CREATE TABLE t (a int);',
+      statement: 'BEGIN; CREATE INDEX CONCURRENTLY ON t (a);',
+      fails: '25001',
+    },
+    {
+      says: 'CREATE INDEX on a partitioned table holds SHARE on it and on every partition.',
+      setup:
+        'CREATE TABLE t (a int) PARTITION BY RANGE (a);' +
+        'CREATE TABLE p PARTITION OF t FOR VALUES FROM (0) TO (1000); INSERT INTO t SELECT generate_series(1, 100);',
+      statement: 'CREATE INDEX ON t (a)',
+      locks: { 'public.t': 'SHARE', 'public.p': 'SHARE' },
+      scans: ['public.p'],
+    },
+    {
+      says: 'CREATE INDEX CONCURRENTLY is refused on a partitioned table.',
+      setup: 'CREATE TABLE t (a int) PARTITION BY RANGE (a);',
+      statement: 'CREATE INDEX CONCURRENTLY ON t (a)',
+      fails: '0A000',
+    },
+    {
+      says: 'CREATE INDEX ON ONLY a partitioned table reads nothing and leaves the partitions alone.',
+      setup:
+        'CREATE TABLE t (a int) PARTITION BY RANGE (a);' +
+        'CREATE TABLE p PARTITION OF t FOR VALUES FROM (0) TO (1000); INSERT INTO t SELECT generate_series(1, 100);',
+      statement: 'CREATE INDEX ON ONLY t (a)',
+      locks: { 'public.t': 'SHARE' },
+      scans: [],
+    },
+    {
+      says: 'CREATE INDEX CONCURRENTLY IF NOT EXISTS passes over the INVALID index of a failed attempt.',
+      setup:
+        'CREATE TABLE t (a int); CREATE INDEX i ON t (a); UPDATE pg_index SET indisvalid = false WHERE ' +
+        "indexrelid = 'i'::regclass;",
+      statement: 'CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)',
+      then: { query: "SELECT indisvalid::text FROM pg_index WHERE indexrelid = 'i'::regclass", rows: [['false']] },
+    },
+  ],
+  *check(subject, { major }) {
+    const index = statementOf(subject.statement, 'IndexStmt')
+    const observation = observationOf(subject)
+    if (index) yield* checkStatement(subject, index, observation, major)
+    else if (observation) yield* checkObserved(subject, observation, major)
+  },
+})
+
+function* checkStatement(
+  subject: StatementSubject,
+  index: IndexStmt,
+  observation: Observation | undefined,
+  major: Major,
+): Iterable<Verdict> {
+  const { statement, migration } = subject
+  const relation = index.relation
+  if (index.concurrent || relation?.relname === undefined) return
+  const table = textName(relation.schemaname ?? 'public', relation.relname)
+  if (isNewTable(migration, table, statement.index)) return
+  const kind = kindOf(migration.history, table)
+  // Nothing but REFRESH writes to a materialized view, and only its own session to a temporary table.
+  if (kind === 'materialized view' || kind === 'temporary table') return
+  // Without inheritance only the parent, which holds no rows, is indexed.
+  if (kind === 'partitioned table' && !relation.inh) return
+  const lock = observation && strongestOn(observation, table)
+  if (observation) {
+    if (lock === undefined || compareLockModes(lock.mode, 'SHARE') < 0) return
+    // IF NOT EXISTS found the index: nothing was built.
+    if (!observation.created.some((object) => object.objectType === 'index')) return
+  }
+  const mode = lock?.mode ?? 'SHARE'
+  const shape = kind === 'partitioned table' ? 'CREATE INDEX, partitioned table' : 'CREATE INDEX'
+  const printed = lock?.relation ?? table
+  const evidence: Evidence = observation ? traceEvidence(major, observation) : measured(shape, major, printed)
+  const at = placeOfStatement(subject)
+  if (kind === 'partitioned table') {
+    yield {
+      kind: 'finding',
+      at,
+      evidence: [evidence],
+      message:
+        `CREATE INDEX on the partitioned table ${printed} blocks every write to it and to its partitions (${mode}) ` +
+        'until all of them are indexed; CONCURRENTLY is an error there',
+      next: partitionedRecipe(subject, index, table),
+    }
+    return
+  }
+  yield {
+    kind: 'finding',
+    at,
+    evidence: [evidence],
+    message: `CREATE INDEX blocks every write to ${printed} (${mode}) until the index is built`,
+    ...concurrentRemedy(subject, index),
+  }
+}
+
+/** A DO block, a CALL or a function that built an index: only a trace shows it. */
+function* checkObserved(subject: StatementSubject, observation: Observation, major: Major): Iterable<Verdict> {
+  if (!['DoStmt', 'CallStmt', 'SelectStmt'].includes(subject.statement.tag)) return
+  if (!observation.created.some((object) => object.objectType === 'index')) return
+  const created = new Set(observation.created.map((object) => object.name))
+  for (const lock of observation.locks) {
+    const table = textNameOf(lock.relation)
+    if (lock.mode !== 'SHARE' || created.has(lock.relation)) continue
+    if (isNewTable(subject.migration, table, subject.statement.index)) continue
+    if (kindOf(subject.migration.history, table) === 'materialized view') continue
+    yield {
+      kind: 'finding',
+      message: `this statement builds an index on ${lock.relation} and blocks every write to it (SHARE) meanwhile`,
+      at: placeOfStatement(subject),
+      evidence: [traceEvidence(major, observation)],
+      next:
+        'Write the CREATE INDEX CONCURRENTLY as a statement of its own: it cannot run inside a DO block or ' +
+        'a function.',
+      identity: lock.relation,
+    }
+    return
+  }
+}
+
+function strongestOn(observation: Observation, table: string): Observation['locks'][number] | undefined {
+  return [...observation.locks, ...observation.held]
+    .filter((lock) => textNameOf(lock.relation) === table || unqualified(textNameOf(lock.relation)) === table)
+    .sort((a, b) => compareLockModes(b.mode, a.mode))[0]
+}
+
+function kindOf(history: HistorySubject, table: string): TextRelationKind | undefined {
+  const seen = history.catalog?.relations.find((relation) => textNameOf(relation.name) === table)
+  return seen?.kind ?? history.schema.tables.find((each) => each.name === table)?.kind
+}

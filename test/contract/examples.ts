@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { judge } from '../../src/check/judge.ts'
+import { historySubject, parseFolder } from '../../src/check/read-folder.ts'
+import type { ParsedFolder, TracedFolder } from '../../src/check/read-folder.ts'
+import { enableRules } from '../../src/check/rule-settings.ts'
+import type { LayoutName } from '../../src/config/config.ts'
+import { cacheFolder } from '../../src/config/cache-folder.ts'
+import type { Finding } from '../../src/findings/finding.ts'
+import { applyEdits } from '../../src/findings/fix.ts'
+import type { Fix } from '../../src/findings/fix.ts'
+import type { MigrationFile, MigrationFolder } from '../../src/project/migration-file.ts'
+import { allRules } from '../../src/rules/registry.ts'
+import type { Major, Rule, RuleExample } from '../../src/rules/rule.ts'
+import { loadParser } from '../../src/sql/parse.ts'
+import type { TransactionMode } from '../../src/sql/transactions.ts'
+import { evidencePath } from '../../src/trace/evidence-cache.ts'
+import { traceHistory } from '../../src/trace/history.ts'
+
+/** A migration of an example, released when it is the example's setup. */
+export interface ExampleMigration {
+  file: string
+  text: string
+  released: boolean
+}
+
+const folder = 'migrations'
+const project = 'the tests of kei'
+const parser = await loadParser()
+
+/** The migrations that `bad` or `good` of an example stands for, oldest first. */
+export function migrationsOf({ setup }: RuleExample, files: RuleExample['bad']): ExampleMigration[] {
+  const before = setup === undefined ? [] : [{ file: `${folder}/0000_setup.sql`, text: `${setup}\n`, released: true }]
+  const own = typeof files === 'string' ? [{ file: '0001_example.sql', sql: files }] : files
+  return [...before, ...own.map(({ file, sql }) => ({ file: `${folder}/${file}`, text: `${sql}\n`, released: false }))]
+}
+
+/** The migrations once a fix is made: edits applied, new files added after the others. */
+export function applyFix(migrations: readonly ExampleMigration[], { edits, newFiles }: Fix): ExampleMigration[] {
+  const edited = migrations.map((migration) => ({
+    ...migration,
+    text: applyEdits(
+      migration.text,
+      edits.filter((edit) => edit.file === migration.file),
+    ),
+  }))
+  const added = newFiles.filter(({ file }) => !file.endsWith('.down.sql'))
+  return [...edited, ...added.map(({ file, text }) => ({ file, text, released: false }))]
+}
+
+export interface Judged {
+  /** Of the one rule. */
+  findings: Finding[]
+  /** What the one rule could not decide. */
+  unknown: string[]
+  traced?: TracedFolder
+}
+
+/** Whose folder it is and how its files are sent. */
+export interface Runner {
+  layout: LayoutName
+  mode: TransactionMode
+}
+
+const kei: Runner = { layout: 'kei', mode: 'grouped' }
+
+/**
+ * What `kei check` finds by `rule` in these migrations, by the text alone or with a trace on `major`; all rules run, so
+ * that ignore comments mean what they mean.
+ * @throws Error when a statement of a traced history does not run.
+ */
+export async function judgeExample(
+  rule: Rule,
+  migrations: readonly ExampleMigration[],
+  major: Major,
+  how: 'text' | 'trace',
+  runner = kei,
+): Promise<Judged> {
+  const parsed = parseFolder(parser, folderOf(migrations, runner))
+  const traced = how === 'trace' ? await traceParsed(parsed, major, runner) : undefined
+  const { findings, unknown } = judge(
+    {
+      histories: [historySubject(parsed, traced)],
+      unreadable: parsed.unreadable,
+      ignores: parsed.ignores,
+      released: new Set(migrations.filter((each) => each.released).map((each) => each.file)),
+    },
+    enableRules(allRules, {}),
+    { major, all: true, knownRules: allRules.map(({ id }) => id) },
+  )
+  return {
+    findings: findings.filter((finding) => finding.rule === rule.id),
+    unknown: unknown.filter((entry) => entry.rule === rule.id).map((entry) => entry.needs),
+    ...(traced && { traced }),
+  }
+}
+
+async function traceParsed(parsed: ParsedFolder, major: Major, { layout }: Runner): Promise<TracedFolder> {
+  // Evidence of an earlier run must not stand in for this one.
+  rmSync(evidencePath(cacheFolder(), { project, folder, major }), { force: true })
+  const trace = await traceHistory({
+    major,
+    project,
+    cacheFolder: cacheFolder(),
+    folder,
+    layout,
+    migrations: parsed.migrations.map(({ migration, statements }) => ({
+      file: migration.path,
+      text: migration.text,
+      section: migration.up,
+      statements,
+    })),
+  })
+  for (const { file, statements } of trace.files) {
+    for (const statement of statements) {
+      if (statement.status !== 'traced') throw new Error(`${file}: ${statement.status}: ${statement.cause}`)
+    }
+  }
+  const byFile = new Map(trace.files.map(({ file, statements }) => [file, statements]))
+  return { catalog: trace.catalog, complete: trace.complete, statements: (file) => byFile.get(file) }
+}
+
+function folderOf(migrations: readonly ExampleMigration[], { layout, mode }: Runner): MigrationFolder {
+  return {
+    layout,
+    path: folder,
+    migrations: migrations.map(({ file, text, released }): MigrationFile => {
+      const [, version = '', name = ''] = /(\d+)_(\w+)(?:\.up)?\.sql$/.exec(file) ?? []
+      const up = { file, text, start: 0, mode }
+      return { layout, version, name, path: file, text, up, released }
+    }),
+    unreadable: [],
+    code: [],
+  }
+}
+
+/** Whether this run takes the case on 16 and 18 too: all with KEI_TEST=full, else a fifth chosen by KEI_TEST_SEED. */
+export function isInSlice(name: string): boolean {
+  if (process.env['KEI_TEST'] === 'full') return true
+  const digest = createHash('sha256')
+    .update(`${process.env['KEI_TEST_SEED'] ?? ''}\0${name}`)
+    .digest()
+  return digest.readUInt32BE() % 5 === 0
+}
+
+/** A history from texts, oldest first; all but the last are released. */
+export function history(...texts: string[]): ExampleMigration[] {
+  return texts.map((text, index) => ({
+    file: `${folder}/000${index + 1}_step.sql`,
+    text: `${text}\n`,
+    released: index < texts.length - 1,
+  }))
+}
