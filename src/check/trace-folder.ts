@@ -45,6 +45,7 @@ export async function traceFolder(
         section: migration.up,
         statements: syntaxError ?? statements,
       })),
+      code: folder.code.map(({ path }) => path),
       ...(firstNew > 0 && { checkpoint: firstNew }),
       setup: readSetup(project),
       ...(timeZone !== undefined && { timeZone }),

@@ -23,7 +23,9 @@ describe('commentsBetween', () => {
   })
 
   it('gives the body without the signs', () => {
-    const bodies = commentsBetween('--a\n--- b \n/*c*/ /** d\n * e **/ /**/ /***/ --\n-- -- f', []).map((comment) => comment.body)
+    const bodies = commentsBetween('--a\n--- b \n/*c*/ /** d\n * e **/ /**/ /***/ --\n-- -- f', []).map(
+      (comment) => comment.body,
+    )
     expect(bodies).toEqual(['a', 'b', 'c', 'd\n * e', '', '', '', '-- f'])
   })
 

@@ -34,12 +34,15 @@ describe('readIgnore', () => {
     expect(read(written)).toEqual(expected)
   })
 
-  it.each(['-- kei is ignored', '-- ignore prefer-gin: x', '-- see kei: ignore x: y', '-- kei: ignored x', '-- kei: ignoring'])(
-    'does not take %s for one',
-    (written) => {
-      expect(read(written)).toBeUndefined()
-    },
-  )
+  it.each([
+    '-- kei is ignored',
+    '-- ignore prefer-gin: x',
+    '-- see kei: ignore x: y',
+    '-- kei: ignored x',
+    '-- kei: ignoring',
+  ])('does not take %s for one', (written) => {
+    expect(read(written)).toBeUndefined()
+  })
 
   it('gives back any rule and reason that it was written with', () => {
     const rule = fc.stringMatching(/^[a-z][a-z-]{0,20}$/)

@@ -24,22 +24,29 @@ export function namedObjects(statement: Statement): NamedObjects {
   return found
 }
 
-/** The tree leaves a node's tag out where the grammar knows its kind, so nodes are told by their fields here. */
-function readMentions(value: unknown, found: NamedObjects): void {
-  if (Array.isArray(value)) {
-    for (const item of value) readMentions(item, found)
-    return
-  }
-  if (value === null || typeof value !== 'object') return
-  if ('relname' in value) found.mentions.push(...relationObjects(value as RangeVar))
-  else if ('names' in value && 'typemod' in value) found.mentions.push(...typeObjects(value as TypeName))
-  else if ('funcname' in value) found.mentions.push(...lastAs('function', (value as FuncCall).funcname))
-  // nextval('orders_id_seq') and 'orders'::regclass name a relation in a string.
-  const constant = (value as A_Const).sval?.sval
-  if (constant !== undefined) found.mentions.push(constant)
-  for (const [field, child] of Object.entries(value)) {
-    // The rows of an INSERT are data, and may be many.
-    if (field !== 'valuesLists') readMentions(child, found)
+/**
+ * The tree leaves a node's tag out where the grammar knows its kind, so nodes are told by their fields here. With a
+ * stack of its own, since an expression may be nested deeper than JavaScript's stack is.
+ */
+function readMentions(root: Node, found: NamedObjects): void {
+  const waiting: unknown[] = [root]
+  while (waiting.length > 0) {
+    const value = waiting.pop()
+    if (value === null || typeof value !== 'object') continue
+    if (Array.isArray(value)) {
+      for (let index = value.length - 1; index >= 0; index--) waiting.push(value[index])
+      continue
+    }
+    if ('relname' in value) found.mentions.push(...relationObjects(value as RangeVar))
+    else if ('names' in value && 'typemod' in value) found.mentions.push(...typeObjects(value as TypeName))
+    else if ('funcname' in value) found.mentions.push(...lastAs('function', (value as FuncCall).funcname))
+    // nextval('orders_id_seq') and 'orders'::regclass name a relation in a string.
+    const constant = (value as A_Const).sval?.sval
+    if (constant !== undefined) found.mentions.push(constant)
+    for (const field in value) {
+      // The rows of an INSERT are data, and may be many.
+      if (field !== 'valuesLists') waiting.push(value[field as keyof typeof value])
+    }
   }
 }
 

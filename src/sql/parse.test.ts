@@ -38,7 +38,21 @@ const statement = fc.constantFrom(
   `CREATE RULE r AS ON INSERT TO t DO ALSO (SELECT 1; SELECT 2)`,
 )
 
-const blank = fc.constantFrom('', ' ', '\n', '\r\n', '\t', '\f', '\v', '-- c; é\n', '--\r', '/* 😀; */', '/* a /* b */ ; */', '/***/', ';')
+const blank = fc.constantFrom(
+  '',
+  ' ',
+  '\n',
+  '\r\n',
+  '\t',
+  '\f',
+  '\v',
+  '-- c; é\n',
+  '--\r',
+  '/* 😀; */',
+  '/* a /* b */ ; */',
+  '/***/',
+  ';',
+)
 const gap = fc.array(blank, { maxLength: 4 }).map((parts) => parts.join(''))
 
 describe('parse', () => {
@@ -61,10 +75,15 @@ describe('parse', () => {
 
   it('ends the last statement at its last token when no semicolon follows', () => {
     fc.assert(
-      fc.property(gap, statement, gap.filter((text) => !text.includes(';')), (before, sql, after) => {
-        const { statements } = parsed(before + sql + after)
-        expect(statements.map((own) => own.text)).toEqual([sql])
-      }),
+      fc.property(
+        gap,
+        statement,
+        gap.filter((text) => !text.includes(';')),
+        (before, sql, after) => {
+          const { statements } = parsed(before + sql + after)
+          expect(statements.map((own) => own.text)).toEqual([sql])
+        },
+      ),
     )
   })
 
@@ -156,13 +175,6 @@ describe('the parser', () => {
     ])
     expect(parser.tokens(`SELECT '`)).toEqual([])
     expect(parser.tokens('')).toEqual([])
-  })
-
-  it('reads PL/pgSQL and fingerprints, or says that it cannot', () => {
-    expect(parser.parsePlpgsql(`DO 'BEGIN NULL; END'`)).toBeDefined()
-    expect(parser.parsePlpgsql(`DO 'BEGIN NUL; ED'`)).toBeUndefined()
-    expect(parser.fingerprint('SELECT 1')).toBe(parser.fingerprint('select  2'))
-    expect(parser.fingerprint('SELEC')).toBeUndefined()
   })
 
   it('reads a large text in time in proportion to it', () => {

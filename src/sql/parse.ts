@@ -27,7 +27,7 @@ export interface Token {
   start: number
   end: number
   text: string
-  /** The scanner's name: `SQL_COMMENT`, `C_COMMENT`, `IDENT`, `SCONST`, `USCONST`, `ASCII_59` …; of keywords `UNKNOWN`. */
+  /** The scanner's name: `SQL_COMMENT`, `C_COMMENT`, `IDENT`, `SCONST`, `ASCII_59` …; many keywords are `UNKNOWN`. */
   name: string
 }
 
@@ -39,10 +39,6 @@ export interface Parser {
   parse(text: string, base?: number): ParsedSql | SqlSyntaxError
   /** The scanner's tokens, comments included. Text that the scanner rejects gives an empty list. */
   tokens(text: string): Token[]
-  /** The PL/pgSQL functions of a CREATE FUNCTION or DO statement, as PostgreSQL's own JSON; undefined when it does not parse. */
-  parsePlpgsql(text: string): unknown
-  /** PostgreSQL's query fingerprint; undefined when the text does not parse. */
-  fingerprint(text: string): string | undefined
 }
 
 let loading: Promise<Parser> | undefined
@@ -131,30 +127,23 @@ async function load(): Promise<Parser> {
   function tokens(text: string): Token[] {
     if (text === '' || findInvalidCharacter(text) !== undefined) return []
     const toUtf16 = utf16Offsets(text)
-    const scanned = attempt((loaded) => loaded.scanSync(text).tokens) ?? []
-    return scanned.map((token) => {
+    return scan(text).map((token) => {
       const start = toUtf16(token.start)
       const end = toUtf16(token.end)
       return { start, end, text: text.slice(start, end), name: token.tokenName }
     })
   }
 
-  /** Undefined when the library refuses the text. */
-  function attempt<T>(work: (library: Library) => T): T | undefined {
+  function scan(text: string) {
     try {
-      const outcome = guarded(work)
-      return 'result' in outcome ? outcome.result : undefined
+      const outcome = guarded((loaded) => loaded.scanSync(text).tokens)
+      return 'result' in outcome ? outcome.result : []
     } catch {
-      return undefined
+      return []
     }
   }
 
-  return {
-    parse,
-    tokens,
-    parsePlpgsql: (text) => attempt((loaded): unknown => loaded.parsePlPgSQLSync(text)),
-    fingerprint: (text) => attempt((loaded) => loaded.fingerprintSync(text)),
-  }
+  return { parse, tokens }
 }
 
 function syntaxError(text: string, message: string, offset: number, base: number): SqlSyntaxError {
@@ -176,6 +165,7 @@ function findInvalidCharacter(text: string): { message: string; offset: number }
   const nul = text.indexOf('\0')
   if (nul !== -1) return { message: 'invalid byte sequence for encoding "UTF8": 0x00', offset: nul }
   const surrogate = isAscii(text) ? -1 : text.search(/\p{Surrogate}/u)
-  if (surrogate !== -1) return { message: 'invalid byte sequence for encoding "UTF8": lone surrogate', offset: surrogate }
+  if (surrogate !== -1)
+    return { message: 'invalid byte sequence for encoding "UTF8": lone surrogate', offset: surrogate }
   return undefined
 }

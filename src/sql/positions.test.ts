@@ -4,7 +4,9 @@ import { isAscii, positionsOf, utf16OffsetOfCharacter, utf16Offsets } from './po
 
 /** Characters of one to four bytes, line breaks, and halves of surrogate pairs. */
 const text = fc
-  .array(fc.constantFrom('a', '\n', '\r', 'é', '索', '😀', '\ud83d', '\ude00', 'x'.repeat(200), 'é'.repeat(90)), { maxLength: 40 })
+  .array(fc.constantFrom('a', '\n', '\r', 'é', '索', '😀', '\ud83d', '\ude00', 'x'.repeat(200), 'é'.repeat(90)), {
+    maxLength: 40,
+  })
   .map((parts) => parts.join(''))
 
 /** Byte offset of each UTF-16 offset, found by encoding every prefix that ends between characters. */

@@ -13,7 +13,15 @@ describe('printable', () => {
   })
 
   it('leaves ordinary text of any script alone', () => {
-    for (const text of ['création d’index', '索引\tテーブル', 'می\u200cخواهم', '👩\u200d💻', 'a::int', 'x :: y', '# [1]']) {
+    for (const text of [
+      'création d’index',
+      '索引\tテーブル',
+      'می\u200cخواهم',
+      '👩\u200d💻',
+      'a::int',
+      'x :: y',
+      '# [1]',
+    ]) {
       expect(printable(text)).toBe(text)
     }
   })

@@ -104,7 +104,9 @@ describe('redactSql', () => {
   })
 
   it('takes secrets out of text that does not parse', () => {
-    expect(redactSql("CREATE ROLE app WITH PASSWORD 'hunter2' LOGN (")).toBe("CREATE ROLE app WITH PASSWORD '********' LOGN (")
+    expect(redactSql("CREATE ROLE app WITH PASSWORD 'hunter2' LOGN (")).toBe(
+      "CREATE ROLE app WITH PASSWORD '********' LOGN (",
+    )
     expect(redactSql("CREATE ROLE app PASSWORD 'hunter2\nSELECT 1")).toBe("CREATE ROLE app PASSWORD '********")
     expect(redactSql('CREATE SUBSCRIPTION s CONNECTION "host=db password=hunter2" PUBLICATION p')).toBe(
       'CREATE SUBSCRIPTION s CONNECTION "host=db password=********" PUBLICATION p',
@@ -115,7 +117,7 @@ describe('redactSql', () => {
     for (const sql of [
       'SELECT id FROM users WHERE password = crypt($1, password)',
       "CREATE TABLE users (password text NOT NULL CHECK (password <> ''))",
-      "ALTER ROLE app PASSWORD NULL",
+      'ALTER ROLE app PASSWORD NULL',
       "SET password_encryption = 'scram-sha-256'",
       "SELECT 'https://example.com/a@b', 'mailto:someone@example.com', '10:30'",
     ]) {
@@ -130,8 +132,11 @@ describe('redactText', () => {
     ['postgres://app:hun@ter2@db/shop', 'postgres://app:********@db/shop'],
     ['postgres://app:hun/ter?2#x@db/shop', 'postgres://app:********@db/shop'],
     ['"postgres://app:hunter 2@db/shop" is not reachable', '"postgres://app:********@db/shop" is not reachable'],
-    ['DATABASE_URL=\'postgres://app:hun"ter2@db/shop\'', "DATABASE_URL='postgres://app:********@db/shop'"],
-    ['jdbc:postgresql://db/shop?user=app&password=hunter2&ssl=true', 'jdbc:postgresql://db/shop?user=app&password=********&ssl=true'],
+    ["DATABASE_URL='postgres://app:hun\"ter2@db/shop'", "DATABASE_URL='postgres://app:********@db/shop'"],
+    [
+      'jdbc:postgresql://db/shop?user=app&password=hunter2&ssl=true',
+      'jdbc:postgresql://db/shop?user=app&password=********&ssl=true',
+    ],
     ['https://x-token@github.com/a/b.git', 'https://********@github.com/a/b.git'],
     ['host=db password=hun\\ ter&2 user=app', 'host=db password=******** user=app'],
     ["host=db password='hun\\'ter 2' user=app", "host=db password='********' user=app"],
@@ -167,7 +172,24 @@ describe('redactText', () => {
   })
 
   it('does not change what it has already redacted', () => {
-    const piece = fc.constantFrom('password', '=', ':', "'", '"', 'x', ' ', '://', 'a', '@', '$$', '\\', '\n', '&', 'E', '?')
+    const piece = fc.constantFrom(
+      'password',
+      '=',
+      ':',
+      "'",
+      '"',
+      'x',
+      ' ',
+      '://',
+      'a',
+      '@',
+      '$$',
+      '\\',
+      '\n',
+      '&',
+      'E',
+      '?',
+    )
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
         const once = redactText(pieces.join(''))
@@ -177,8 +199,24 @@ describe('redactText', () => {
     )
   })
 
+  it('counts no secrets: a literal may hold any number of them', () => {
+    const output = redactSql(`SELECT '${'a://b:hunter2@c '.repeat(200_000)}'`)
+    expect(output).not.toContain('hunter2')
+    expect(output.match(/\*{8}/g)).toHaveLength(200_000)
+  })
+
   it('takes time in proportion to the text', () => {
-    for (const piece of ['"a://\\', "''a://", 'a://', 'password=', "password $a$\n", 'a.a+', "password '", '://@', "PASSWORD ''x"]) {
+    for (const piece of [
+      '"a://\\',
+      "''a://",
+      'a://',
+      'password=',
+      'password $a$\n',
+      'a.a+',
+      "password '",
+      '://@',
+      "PASSWORD ''x",
+    ]) {
       const started = performance.now()
       redactText(piece.repeat(50_000))
       redactSql(piece.repeat(50_000))

@@ -44,7 +44,7 @@ const deepestCode = 4
 function secretsInCode(sql: string, depth: number): Span[] {
   const found: Span[] = []
   let previous = ''
-  for (let at = 0; at < sql.length; ) {
+  for (let at = 0; at < sql.length;) {
     const start = skipBlank(sql, at)
     if (start > at) add(found, secretsInText(sql.slice(at, start)), at)
     if (start === sql.length) break
@@ -64,7 +64,7 @@ function secretsInCode(sql: string, depth: number): Span[] {
 function secretsInLiteral({ value, offsets }: StringValue, isSecret: boolean, depth: number): Span[] {
   const spans = isSecret ? [{ start: 0, end: value.length }] : secretsInText(value)
   // A function's code, the text of EXECUTE: SQL of its own, or near enough.
-  if (!isSecret && depth < deepestCode) spans.push(...secretsInCode(value, depth + 1))
+  if (!isSecret && depth < deepestCode) add(spans, secretsInCode(value, depth + 1), 0)
   return spans.map((span) => ({ start: offsets[span.start] ?? 0, end: offsets[span.end] ?? 0 }))
 }
 
@@ -136,7 +136,8 @@ function keywordSecrets(text: string): Span[] {
   keyword.lastIndex = 0
   for (let match = keyword.exec(text); match !== null; match = keyword.exec(text)) {
     const start = keyword.lastIndex
-    const span = quotedValue(text, start) ?? (match[1] === ':' ? undefined : bareValue(text, start, text[match.index - 1]))
+    const span =
+      quotedValue(text, start) ?? (match[1] === ':' ? undefined : bareValue(text, start, text[match.index - 1]))
     if (span === undefined || span.end <= span.start) continue
     found.push(span)
     keyword.lastIndex = span.end

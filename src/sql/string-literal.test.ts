@@ -22,7 +22,23 @@ function valueOf(literal: string): string | undefined {
 describe('readStringLiteral', () => {
   it('reads the value that PostgreSQL reads', () => {
     const piece = fc.constantFrom(
-      ...['a', 'é', '😀', ' ', "''", '\\n', '\\\\', "\\'", '\\x41', '\\101', '\\u00e9', '\\U0001F600', '\\q', '$', '$b$'],
+      ...[
+        'a',
+        'é',
+        '😀',
+        ' ',
+        "''",
+        '\\n',
+        '\\\\',
+        "\\'",
+        '\\x41',
+        '\\101',
+        '\\u00e9',
+        '\\U0001F600',
+        '\\q',
+        '$',
+        '$b$',
+      ],
       ...["'\n'", "' \r\n\t'", '"', '--', '/*'],
     )
     const frame = fc.constantFrom(["'", "'"], ["E'", "'"], ["e'", "'"], ['$$', '$$'], ['$a$', '$a$'])

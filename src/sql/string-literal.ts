@@ -1,3 +1,5 @@
+import { stringJoint } from './token.ts'
+
 /** The value of a string literal and, for each UTF-16 unit of it, the offset in the token that it comes from. */
 export interface StringValue {
   value: string
@@ -6,8 +8,6 @@ export interface StringValue {
 }
 
 const opening = /^(?:[eE]'|[uU]&'|'|\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)/
-/** Between the parts of a literal that goes on after a line break: the closing and the opening quote, too. */
-const joint = /'[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'/y
 const escape = /\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([\s\S]))/y
 const letterEscapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 
@@ -39,12 +39,12 @@ function readQuoted(token: string, start: number, escapes: boolean): StringValue
   while (at < token.length) {
     const character = token[at] ?? ''
     if (character === "'") {
-      joint.lastIndex = at
+      stringJoint.lastIndex = at
       if (token[at + 1] === "'") {
         push("'", at)
         at += 2
-      } else if (joint.test(token)) {
-        at = joint.lastIndex
+      } else if (stringJoint.test(token)) {
+        at = stringJoint.lastIndex
       } else {
         break
       }

@@ -57,7 +57,7 @@ function isInsidePair(text: string, offset: number): boolean {
 function cellsOf(text: string, stretch: Span, secrets: readonly Span[]): Cell[] {
   const cells: Cell[] = []
   let column = 0
-  for (let start = stretch.start; start < stretch.end; ) {
+  for (let start = stretch.start; start < stretch.end;) {
     const secret = secrets.find((span) => span.start <= start && start < span.end)
     const character = String.fromCodePoint(text.codePointAt(start) ?? 0)
     const end = secret === undefined ? start + character.length : Math.min(secret.end, stretch.end)
@@ -103,7 +103,13 @@ function draw(
   const tail = more.after || last < cells.length ? ellipsis : ''
   const marked = cells.slice(at, last).filter((cell, i) => i === 0 || cell.start < place.end)
   return {
-    excerpt: head + cells.slice(first, last).map((cell) => cell.printed).join('') + tail,
+    excerpt:
+      head +
+      cells
+        .slice(first, last)
+        .map((cell) => cell.printed)
+        .join('') +
+      tail,
     marker: ' '.repeat(head.length + columnsOf(cells.slice(first, at))) + '^'.repeat(Math.max(1, columnsOf(marked))),
   }
 }
@@ -113,7 +119,13 @@ function columnsOf(cells: readonly Cell[]): number {
 }
 
 const combining = /^[\p{Mn}\p{Me}\u200c\u200d]$/u
-const wide = /^[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{20000}-\u{3fffd}]$/u
+const wide = new RegExp(
+  `^[${[
+    '\\p{Emoji_Presentation}\\u1100-\\u115f\\u2e80-\\ua4cf\\uac00-\\ud7a3\\uf900-\\ufaff',
+    '\\ufe30-\\ufe6f\\uff00-\\uff60\\uffe0-\\uffe6\\u{20000}-\\u{3fffd}',
+  ].join('')}]$`,
+  'u',
+)
 
 /** Columns on a terminal: East Asian wide characters and emoji take two. Source: Unicode Standard Annex 11. */
 function columnsOfText(printed: string): number {

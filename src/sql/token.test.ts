@@ -8,7 +8,7 @@ const parser = await loadParser()
 
 function tokensOf(text: string): string[] {
   const found: string[] = []
-  for (let at = skipBlank(text, 0); at < text.length; ) {
+  for (let at = skipBlank(text, 0); at < text.length;) {
     const end = tokenEnd(text, at)
     found.push(text.slice(at, end))
     at = skipBlank(text, end)
@@ -53,7 +53,7 @@ describe('tokenEnd', () => {
         scanned++
         const cuts = new Set<number>()
         const blank: boolean[] = Array.from({ length: text.length }, () => false)
-        for (let at = 0; at < text.length; ) {
+        for (let at = 0; at < text.length;) {
           const start = skipBlank(text, at)
           blank.fill(true, at, start)
           cuts.add(start)
@@ -62,7 +62,10 @@ describe('tokenEnd', () => {
         }
         for (const token of tokens) {
           const isBlank = ['SQL_COMMENT', 'C_COMMENT', 'ASCII_59'].includes(token.name)
-          expect(blank.slice(token.start, token.end).every((value) => value === isBlank), token.name).toBe(true)
+          expect(
+            blank.slice(token.start, token.end).every((value) => value === isBlank),
+            token.name,
+          ).toBe(true)
           if (!isBlank) expect([cuts.has(token.start), cuts.has(token.end)]).toEqual([true, true])
         }
       }),

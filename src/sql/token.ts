@@ -4,13 +4,16 @@ const word = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y
 const number = /\w+/y
 const parameter = /\$\d+/y
 const dollarQuote = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
-/** What may stand between the parts of one string: white space with a newline in it, and `--` comments. */
-const continuation = /[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'/y
+/**
+ * Between the parts of one string: a quote, white space with a line break in it and `--` comments, a quote. The
+ * server's scanner reads the comments so; libpg_query's, which keeps comments, rejects them there.
+ */
+export const stringJoint = /'[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*'/y
 
 /**
  * The offset after the token that starts at `at`, read as PostgreSQL's scanner does with
- * `standard_conforming_strings` on, or of a part of it that no comment or string can start in: operators are taken one
- * character at a time, so that a comment that starts within them is seen, and numbers in parts. An unterminated string or quoted name runs to the end of the text.
+ * `standard_conforming_strings` on. Operators are taken one character at a time, so that a comment that starts within
+ * one is seen, and numbers in parts. An unterminated string or quoted name runs to the end of the text.
  * Only to be called where a token starts, never on white space or a comment.
  */
 export function tokenEnd(text: string, at: number): number {
@@ -64,8 +67,8 @@ function stringEnd(text: string, at: number, escapes: boolean): number {
     } else if (text.charCodeAt(i + 1) === 39) {
       i += 2
     } else {
-      const next = matchEnd(continuation, text, i + 1)
-      if (next === i + 1) return next
+      const next = matchEnd(stringJoint, text, i)
+      if (next === i) return i + 1
       i = next
     }
   }

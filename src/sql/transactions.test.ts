@@ -82,7 +82,10 @@ const outside: (string | Omit<Example, 'behaviour'>)[] = [
   { sql: 'ALTER SUBSCRIPTION s REFRESH PUBLICATION', after: enabled },
   { sql: 'ALTER SUBSCRIPTION s SET PUBLICATION q', after: enabled },
   { sql: 'ALTER SUBSCRIPTION s ADD PUBLICATION q WITH (copy_data = false)', after: enabled },
-  { sql: 'ALTER SUBSCRIPTION s DROP PUBLICATION q', after: `${enabled}; ALTER SUBSCRIPTION s ADD PUBLICATION q WITH (refresh = off)` },
+  {
+    sql: 'ALTER SUBSCRIPTION s DROP PUBLICATION q',
+    after: `${enabled}; ALTER SUBSCRIPTION s ADD PUBLICATION q WITH (refresh = off)`,
+  },
   { sql: 'ALTER SUBSCRIPTION s SET (failover = true)', after: subscription, majors: [17, 18] },
   { sql: 'ALTER SUBSCRIPTION s SET (two_phase = false)', after: subscription, majors: [18] },
 ]
@@ -141,7 +144,10 @@ const control: string[] = [
   'ABORT',
 ]
 
-function examplesOf(list: readonly (string | Omit<Example, 'behaviour'>)[], behaviour: TransactionBehaviour): Example[] {
+function examplesOf(
+  list: readonly (string | Omit<Example, 'behaviour'>)[],
+  behaviour: TransactionBehaviour,
+): Example[] {
   return list.map((entry) => ({ ...(typeof entry === 'string' ? { sql: entry } : entry), behaviour }))
 }
 
@@ -186,37 +192,55 @@ describe('behaviourOf', () => {
     )
   })
 
-  it.each(majors)('calls what can commit by itself may-commit, and PostgreSQL %d lets it only outside a block', async (major) => {
-    await withDatabase(
-      major,
-      async (client) => {
-        for (const sql of ['CALL commits()', `DO 'BEGIN COMMIT; END'`, `DO 'BEGIN CALL commits(); END'`, `DO 'BEGIN ROLLBACK; END'`]) {
-          expect(behaviourOf(onlyStatement(sql)), sql).toBe('may-commit')
-          expect(await stateInBlock(client, sql), sql).toBe('2D000')
-          expect(await stateOf(client, sql), sql).toBeUndefined()
-        }
-        expect(behaviourOf(onlyStatement('CALL nothing()'))).toBe('may-commit')
-        // Why DO without these words is `inside`: EXECUTE does not commit, not even by way of CALL.
-        for (const code of [`EXECUTE 'CO' || 'MMIT'`, `EXECUTE 'CA' || 'LL com' || 'mits()'`]) {
-          expect(await stateOf(client, `DO 'BEGIN ${code.replaceAll("'", "''")}; END'`), code).toMatch(/^(0A000|2D000)$/)
-        }
-      },
-      schema,
-    )
-  })
+  it.each(majors)(
+    'calls what can commit by itself may-commit, and PostgreSQL %d lets it only outside a block',
+    async (major) => {
+      await withDatabase(
+        major,
+        async (client) => {
+          for (const sql of [
+            'CALL commits()',
+            `DO 'BEGIN COMMIT; END'`,
+            `DO 'BEGIN CALL commits(); END'`,
+            `DO 'BEGIN ROLLBACK; END'`,
+          ]) {
+            expect(behaviourOf(onlyStatement(sql)), sql).toBe('may-commit')
+            expect(await stateInBlock(client, sql), sql).toBe('2D000')
+            expect(await stateOf(client, sql), sql).toBeUndefined()
+          }
+          expect(behaviourOf(onlyStatement('CALL nothing()'))).toBe('may-commit')
+          // Why DO without these words is `inside`: EXECUTE does not commit, not even by way of CALL.
+          for (const code of [`EXECUTE 'CO' || 'MMIT'`, `EXECUTE 'CA' || 'LL com' || 'mits()'`]) {
+            expect(await stateOf(client, `DO 'BEGIN ${code.replaceAll("'", "''")}; END'`), code).toMatch(
+              /^(0A000|2D000)$/,
+            )
+          }
+        },
+        schema,
+      )
+    },
+  )
 
   it.each(majors)('cannot see in the text what PostgreSQL %d refuses for a partitioned table', async (major) => {
     await withDatabase(
       major,
       async (client) => {
         await client.query('CREATE INDEX events_to_cluster ON events (at)')
-        for (const sql of ['REINDEX TABLE events', 'REINDEX INDEX events_at', 'CLUSTER events USING events_to_cluster']) {
+        for (const sql of [
+          'REINDEX TABLE events',
+          'REINDEX INDEX events_at',
+          'CLUSTER events USING events_to_cluster',
+        ]) {
           expect(behaviourOf(onlyStatement(sql)), sql).toBe('inside')
           expect(await stateInBlock(client, sql), sql).toBe('25001')
         }
-        expect(await stateInBlock(client, 'DROP SUBSCRIPTION s', `${subscription}; ALTER SUBSCRIPTION s SET (slot_name = NONE)`)).toBe(
-          undefined,
-        )
+        expect(
+          await stateInBlock(
+            client,
+            'DROP SUBSCRIPTION s',
+            `${subscription}; ALTER SUBSCRIPTION s SET (slot_name = NONE)`,
+          ),
+        ).toBe(undefined)
       },
       schema,
     )
@@ -245,7 +269,9 @@ describe('groupStatements in mode grouped', () => {
       '[SELECT 4]',
     ])
     expect(shapeOf('', 'grouped')).toEqual([])
-    expect(shapeOf(`SELECT 1; DO 'BEGIN NULL; END'; SELECT 2`, 'grouped')).toEqual([`[SELECT 1; DO 'BEGIN NULL; END'; SELECT 2]`])
+    expect(shapeOf(`SELECT 1; DO 'BEGIN NULL; END'; SELECT 2`, 'grouped')).toEqual([
+      `[SELECT 1; DO 'BEGIN NULL; END'; SELECT 2]`,
+    ])
   })
 
   it('keeps a BEGIN … COMMIT of the file whole and does not send its boundaries', () => {
@@ -266,7 +292,9 @@ describe('groupStatements in mode grouped', () => {
   it('marks what the file rolls back', () => {
     expect(shapeOf('BEGIN; SELECT 1; ROLLBACK; SELECT 2', 'grouped')).toEqual(['![SELECT 1]', '[SELECT 2]'])
     expect(refusedIn('BEGIN; SELECT 1; ROLLBACK; SELECT 2', 'grouped')).toEqual(['rollback-by-file: ROLLBACK'])
-    expect(refusedIn(`BEGIN; SELECT 1; PREPARE TRANSACTION 'x'`, 'grouped')).toEqual([`rollback-by-file: PREPARE TRANSACTION 'x'`])
+    expect(refusedIn(`BEGIN; SELECT 1; PREPARE TRANSACTION 'x'`, 'grouped')).toEqual([
+      `rollback-by-file: PREPARE TRANSACTION 'x'`,
+    ])
   })
 
   it('starts a new group where an enum value added before is used', () => {
@@ -289,10 +317,16 @@ describe('groupStatements in mode grouped', () => {
     await withDatabase(
       major,
       async (client) => {
-        for (const use of [`SELECT 'sad'::mood`, `CREATE TABLE t (m mood DEFAULT 'sad')`, `DO 'BEGIN PERFORM ''sad''::mood; END'`]) {
+        for (const use of [
+          `SELECT 'sad'::mood`,
+          `CREATE TABLE t (m mood DEFAULT 'sad')`,
+          `DO 'BEGIN PERFORM ''sad''::mood; END'`,
+        ]) {
           expect(await stateInBlock(client, use, `ALTER TYPE mood ADD VALUE 'sad'`), use).toBe('55P04')
         }
-        expect(await stateInBlock(client, `SELECT 'glad'::mood`, `ALTER TYPE mood RENAME VALUE 'happy' TO 'glad'`)).toBeUndefined()
+        expect(
+          await stateInBlock(client, `SELECT 'glad'::mood`, `ALTER TYPE mood RENAME VALUE 'happy' TO 'glad'`),
+        ).toBeUndefined()
         const added = `ALTER TYPE mood ADD VALUE 'sad'; ALTER TYPE mood ADD VALUE 'mad' AFTER 'sad'`
         expect(await stateInBlock(client, 'SELECT 1', added)).toBeUndefined()
         // From 17 on a type of the same transaction is free; the cut is made all the same, for 16.
@@ -325,11 +359,9 @@ describe('groupStatements as the other runners send', () => {
   })
 
   it('has one implicit transaction per string in mode simple-query, cut by COMMIT, and none around a single statement', () => {
-    expect(shapeOf('SELECT 1; SELECT 2; COMMIT; SELECT 3; BEGIN; SELECT 4; ROLLBACK; SELECT 5', 'simple-query')).toEqual([
-      '[SELECT 1; SELECT 2]',
-      '![SELECT 3; SELECT 4]',
-      '[SELECT 5]',
-    ])
+    expect(
+      shapeOf('SELECT 1; SELECT 2; COMMIT; SELECT 3; BEGIN; SELECT 4; ROLLBACK; SELECT 5', 'simple-query'),
+    ).toEqual(['[SELECT 1; SELECT 2]', '![SELECT 3; SELECT 4]', '[SELECT 5]'])
     expect(shapeOf('VACUUM', 'simple-query')).toEqual(['VACUUM'])
     expect(shapeOf('CREATE TABLE t ()', 'simple-query')).toEqual(['CREATE TABLE t ()'])
   })
@@ -338,9 +370,13 @@ describe('groupStatements as the other runners send', () => {
     await withDatabase(
       major,
       async (client) => {
-        await client.query(`SELECT 1; INSERT INTO orders VALUES (1); BEGIN; INSERT INTO orders VALUES (2); ROLLBACK; INSERT INTO orders VALUES (3)`)
+        await client.query(
+          `SELECT 1; INSERT INTO orders VALUES (1); BEGIN; INSERT INTO orders VALUES (2); ROLLBACK; INSERT INTO orders VALUES (3)`,
+        )
         expect((await client.query('SELECT id FROM orders')).rows).toEqual([{ id: '3' }])
-        expect(await stateOf(client, `INSERT INTO orders VALUES (4); COMMIT; INSERT INTO orders VALUES (5); SELECT 1/0`)).toBe('22012')
+        expect(
+          await stateOf(client, `INSERT INTO orders VALUES (4); COMMIT; INSERT INTO orders VALUES (5); SELECT 1/0`),
+        ).toBe('22012')
         expect((await client.query('SELECT id FROM orders ORDER BY id')).rows).toEqual([{ id: '3' }, { id: '4' }])
       },
       schema,

@@ -40,7 +40,14 @@ describe('walk', () => {
   })
 
   it('stays out of a node when told to', () => {
-    expect(tagsOf('SELECT a + 1, b', 'A_Expr')).toEqual(['SelectStmt', 'ResTarget', 'A_Expr', 'ResTarget', 'ColumnRef', 'String'])
+    expect(tagsOf('SELECT a + 1, b', 'A_Expr')).toEqual([
+      'SelectStmt',
+      'ResTarget',
+      'A_Expr',
+      'ResTarget',
+      'ColumnRef',
+      'String',
+    ])
     expect(tagsOf('SELECT 1', 'SelectStmt')).toEqual(['SelectStmt'])
   })
 

@@ -39,7 +39,10 @@ interface NamedObject {
 function objectsOf(catalog: Catalog): Map<string, NamedObject> {
   const found = new Map<string, NamedObject>()
   const add = (objectType: string, name: string, value: unknown) => {
-    found.set(`${objectType}\0${name}`, { objectType, name, value })
+    const key = `${objectType}\0${name}`
+    const known = found.get(key)
+    // A view is there twice: by its columns and by its definition.
+    found.set(key, { objectType, name, value: known === undefined ? value : [known.value, value] })
   }
   for (const relation of catalog.relations) add(relation.kind, relation.name, relation)
   for (const index of catalog.indexes) add('index', index.name, index)

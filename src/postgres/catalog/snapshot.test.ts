@@ -55,8 +55,8 @@ async function catalogOf(major: Major, sql: string): Promise<Catalog> {
 }
 
 test('the same schema gives the same catalog on 16, 17 and 18', async () => {
-  const [first, ...others] = await Promise.all(majors.map((major) => catalogOf(major, schema)))
-  for (const other of others) expect(diffCatalogs(first!, other!)).toEqual([])
+  const on17 = await catalogOf(17, schema)
+  for (const major of majors) expect(diffCatalogs(on17, await catalogOf(major, schema))).toEqual([])
 })
 
 test('a catalog tells tables, columns, indexes and constraints as PostgreSQL prints them', async () => {
@@ -122,15 +122,19 @@ test('a catalog tells tables, columns, indexes and constraints as PostgreSQL pri
 })
 
 test('a diff names what was added, removed and changed', async () => {
-  const before = await catalogOf(17, 'create table t (a int, b text); create index i on t (a); create view v as select a from t')
-  const after = await catalogOf(17, 'create table t (a bigint, b text); create table u (c int); create view v as select b from t')
+  const before = await catalogOf(
+    17,
+    'create table t (a int, b text); create index i on t (a); create view v as select a from t',
+  )
+  const after = await catalogOf(
+    17,
+    'create table t (a bigint, b text); create table u (c int); create view v as select b from t',
+  )
   expect(diffCatalogs(before, after).map(({ objectType, name, change }) => `${change} ${objectType} ${name}`)).toEqual([
     'removed index public.i',
     'changed table public.t',
     'added table public.u',
     'changed view public.v',
-    // The view's definition is told apart from its columns.
-    ...[],
   ])
   expect(diffCatalogs(before, before)).toEqual([])
 })

@@ -227,14 +227,15 @@ select json_build_object(
   'relations', (select coalesce(json_agg(json_build_array(r.name, r.nspname, r.relkind,
       (select p.name from pg_inherits i join rel p on p.oid = i.inhparent where i.inhrelid = r.oid
         and r.relispartition),
-      (select coalesce(json_agg(json_build_array(quote_ident(a.attname), format_type(a.atttypid, a.atttypmod), a.attnotnull,
-          pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated) order by a.attnum), '[]')
+      (select coalesce(json_agg(json_build_array(quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
+          a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attidentity, a.attgenerated) order by a.attnum), '[]')
         from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = r.oid and a.attnum > 0 and not a.attisdropped)
     ) order by r.name collate "C"), '[]') from rel r where r.relkind <> 'S'),
   'indexes', (select coalesce(json_agg(json_build_array(s.name || '.' || quote_ident(c.relname), r.name, m.amname,
       i.indisunique, i.indisprimary, i.indisvalid,
-      (select json_agg(quote_ident(a.attname) order by k.place) from unnest(i.indkey::int2[]) with ordinality k(number, place)
+      (select json_agg(quote_ident(a.attname) order by k.place)
+        from unnest(i.indkey::int2[]) with ordinality k(number, place)
         left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.number and k.number > 0
         where k.place <= i.indnkeyatts),
       (select json_agg(o.opcname order by k.place) from unnest(i.indclass::oid[]) with ordinality k(class, place)

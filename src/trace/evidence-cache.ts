@@ -1,0 +1,90 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Catalog } from '../findings/catalog.ts'
+import type { FileRun } from './run-file.ts'
+
+/** What is known of a history's files by their chain hash, and of the schemas that some of them leave. */
+export interface Evidence {
+  files: Map<string, FileRun>
+  /** The latest ones only. */
+  catalogs: Map<string, Catalog>
+}
+
+interface StoredEvidence {
+  version: 1
+  files: [string, FileRun][]
+  catalogs: [string, Catalog][]
+}
+
+/** Bounds of one history's evidence. */
+const most = { files: 4_000, catalogs: 4 }
+
+/** Evidence of histories that nobody has asked for this long is removed, in milliseconds. */
+const longest = 30 * 24 * 3_600_000
+
+/** The file that holds the evidence of one folder of a project on one major. */
+export function evidencePath(cacheFolder: string, of: { project: string; folder: string; major: number }): string {
+  const key = createHash('sha256')
+    .update(JSON.stringify([of.project, of.folder, of.major]))
+    .digest('hex')
+    .slice(0, 32)
+  return join(cacheFolder, 'trace', `${key}.json`)
+}
+
+/** Reads the evidence; one that is missing or damaged is empty. */
+export async function readEvidence(path: string): Promise<Evidence> {
+  try {
+    const stored = JSON.parse(await readFile(path, 'utf8')) as StoredEvidence
+    if (stored.version === 1) return { files: new Map(stored.files), catalogs: new Map(stored.catalogs) }
+  } catch {
+    // Nothing is lost but the time to trace again.
+  }
+  return { files: new Map(), catalogs: new Map() }
+}
+
+/**
+ * Adds to the evidence in `path`, the newest last, the oldest dropped beyond the bounds. The file is complete or not
+ * there: it is written under another name, brought to disk, and renamed. Of two processes at once the later wins.
+ */
+export async function addEvidence(path: string, added: Evidence): Promise<void> {
+  const known = await readEvidence(path)
+  const files = latest([...known.files], [...added.files], most.files)
+  const catalogs = latest([...known.catalogs], [...added.catalogs], most.catalogs)
+  const stored: StoredEvidence = { version: 1, files, catalogs }
+
+  const folder = join(path, '..')
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await chmod(folder, 0o700)
+  const draft = `${path}.${process.pid}-${randomBytes(4).toString('hex')}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(JSON.stringify(stored))
+    await handle.sync()
+    await handle.close()
+    await rename(draft, path)
+  } catch (error) {
+    await handle.close().catch(() => undefined)
+    await rm(draft, { force: true })
+    throw error
+  }
+  await removeOld(folder)
+}
+
+function latest<T>(known: readonly [string, T][], added: readonly [string, T][], most: number): [string, T][] {
+  const newest = new Set(added.map(([key]) => key))
+  return [...known.filter(([key]) => !newest.has(key)), ...added].slice(-most)
+}
+
+/** Evidence of histories long gone, and drafts of processes that were killed. */
+async function removeOld(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name)
+    const age =
+      Date.now() -
+      (await stat(path)
+        .then((found) => found.mtimeMs)
+        .catch(() => Date.now()))
+    if (age > (name.endsWith('.json') ? longest : 3_600_000)) await rm(path, { force: true })
+  }
+}
