@@ -7,6 +7,7 @@ const full = process.env['KEI_TEST'] === 'full'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['test/programs.ts'],
     reporters: ['default', closingLineReporter],
     // Tests start real servers; two cores are the smallest machine they are meant for.
     testTimeout: full ? 300_000 : 60_000,

@@ -9,19 +9,28 @@ export interface Peer {
   accepted: readonly number[]
 }
 
+/** npm installs a Node program that starts squawk's binary; kei is a Node program too. Both ways are measured. */
+export const squawkNames = { installed: 'squawk', bare: 'squawk, its bare binary' }
+
 /**
- * squawk, pgfence and postgres-language-server, as JSON reporters over `files`. Those that are native are called
- * without their Node launcher.
+ * squawk, pgfence and postgres-language-server, as JSON reporters over `files`. postgres-language-server is called
+ * without its Node launcher.
  * @throws Error when bench/peers has not been installed.
  */
 export function peers(root: string, files: readonly string[]): Peer[] {
   const modules = join(root, 'bench/peers/node_modules')
-  if (!existsSync(modules)) throw new Error('the peers are missing. Run: npm ci --prefix bench/peers')
+  if (!existsSync(modules)) throw new Error('the peers are missing. Run: npm install --prefix bench/peers')
   const { platform, arch } = process
   const machine = `${arch === 'arm64' ? 'aarch64' : 'x86_64'}-${platform === 'darwin' ? 'apple-darwin' : 'linux-gnu'}`
   return [
     {
-      name: 'squawk',
+      name: squawkNames.installed,
+      command: join(modules, '.bin/squawk'),
+      args: ['--reporter', 'json', ...files],
+      accepted: [0, 1],
+    },
+    {
+      name: squawkNames.bare,
       command: join(modules, `@squawk-cli/${platform}-${arch}/bin/squawk`),
       args: ['--reporter', 'json', ...files],
       accepted: [0, 1],

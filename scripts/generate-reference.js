@@ -37,13 +37,20 @@ function section(command) {
   const rows = [
     ...command.arguments.map(({ name, description }) => `| \`${name}\` | ${description} |`),
     ...command.options.map((option) => {
-      const choices = option.choices === undefined ? '' : ` One of ${option.choices.map((choice) => `\`${choice}\``).join(', ')}.`
+      const choices =
+        option.choices === undefined ? '' : ` One of ${option.choices.map((choice) => `\`${choice}\``).join(', ')}.`
       return `| \`${option.flags}\` | ${option.description}.${choices} |`
     }),
   ]
   if (rows.length > 0) parts.push(['| | |', '|---|---|', ...rows].join('\n'))
   if (command.examples.length > 0) {
-    parts.push(['```sh', ...command.examples.map(({ command: line, says }) => (says === '' ? line : `${line}  # ${says}`)), '```'].join('\n'))
+    parts.push(
+      [
+        '```sh',
+        ...command.examples.map(({ command: line, says }) => (says === '' ? line : `${line}  # ${says}`)),
+        '```',
+      ].join('\n'),
+    )
   }
   return parts.join('\n\n')
 }

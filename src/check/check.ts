@@ -44,12 +44,15 @@ export async function checkProject(options: CheckOptions): Promise<CheckResult> 
   const project = await findProject(options.path, options.workingDirectory)
   const major = options.postgresMajor ?? project.config.postgres.major
   const texts = new Map(
-    project.folders.flatMap((folder) => folder.migrations.map((migration) => [migration.path, migration.text] as const)),
+    project.folders.flatMap((folder) =>
+      folder.migrations.map((migration) => [migration.path, migration.text] as const),
+    ),
   )
   const cache = openResultCache(cacheFolder(), await resultParts(project, major, options))
   const cached = cache.read()
-  const report = cached ?? (await judgeProject(project, major, options))
-  if (cached === undefined && isRepeatable(report)) cache.write(report)
+  if (cached !== undefined) return { report: cached, failOn: project.config.failOn, textOf: (file) => texts.get(file) }
+  const { report, repeatable } = await judgeProject(project, major, options)
+  if (repeatable) cache.write(report)
   return { report, failOn: project.config.failOn, textOf: (file) => texts.get(file) }
 }
 
@@ -61,7 +64,12 @@ async function resultParts(project: Project, major: PostgresMajor, options: Chec
     readVersion(),
     // A checkout that is built again has the same version but other rules.
     String(statSync(fileURLToPath(import.meta.url)).mtimeMs),
-    JSON.stringify({ root: project.root, only: project.only, notices: project.notices, release: project.release.state }),
+    JSON.stringify({
+      root: project.root,
+      only: project.only,
+      notices: project.notices,
+      release: project.release.state,
+    }),
     JSON.stringify({ rules: config.rules, trace: config.trace, major, traced: options.trace, all: options.all }),
   ]
   if (options.trace) {
@@ -80,20 +88,22 @@ async function resultParts(project: Project, major: PostgresMajor, options: Chec
   return parts
 }
 
-/** Time, memory and disk differ from run to run: a report in which they stopped something is not kept. */
-function isRepeatable(report: CheckReport): boolean {
-  return !report.notTraced.some((entry) => entry.transient === true)
-}
-
-async function judgeProject(project: Project, major: PostgresMajor, options: CheckOptions): Promise<CheckReport> {
+/** `repeatable` is false when time, memory or disk decided what a trace showed: such a report is not kept. */
+async function judgeProject(
+  project: Project,
+  major: PostgresMajor,
+  options: CheckOptions,
+): Promise<{ report: CheckReport; repeatable: boolean }> {
   const say = options.onProgress ?? (() => undefined)
-  const [{ loadParser }, { allRules }, { enableRules }, { parseFolder, historySubject }, { judge }] = await Promise.all([
-    import('../sql/parse.ts'),
-    import('../rules/registry.ts'),
-    import('./rule-settings.ts'),
-    import('./read-folder.ts'),
-    import('./judge.ts'),
-  ])
+  const [{ loadParser }, { allRules }, { enableRules }, { parseFolder, historySubject }, { judge }] = await Promise.all(
+    [
+      import('../sql/parse.ts'),
+      import('../rules/registry.ts'),
+      import('./rule-settings.ts'),
+      import('./read-folder.ts'),
+      import('./judge.ts'),
+    ],
+  )
   const rules = enableRules(allRules, project.config.rules)
   const parser = await loadParser()
   say('Parsing')
@@ -132,7 +142,7 @@ async function judgeProject(project: Project, major: PostgresMajor, options: Che
   const statements = counted.reduce((sum, n) => sum + n, 0)
   const notTraced = traces.flatMap((trace) => trace?.notTraced ?? []).filter(({ file }) => concerns(file))
   const server = traces.find((trace) => trace?.server !== undefined)?.server
-  return {
+  const report: CheckReport = {
     version: 1,
     kei: readVersion(),
     major,
@@ -154,6 +164,7 @@ async function judgeProject(project: Project, major: PostgresMajor, options: Che
     notTraced,
     notices: [...project.notices, ...new Set(traces.flatMap((trace) => trace?.notices ?? []))],
   }
+  return { report, repeatable: traces.every((trace) => trace?.repeatable ?? true) }
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

@@ -80,10 +80,7 @@ beforeAll(async () => {
   parser = await loadParser()
 })
 
-function judged(
-  text: string,
-  options: { released?: boolean; all?: boolean; about?: Rule['about'] } = {},
-): Judgement {
+function judged(text: string, options: { released?: boolean; all?: boolean; about?: Rule['about'] } = {}): Judgement {
   const path = 'm/1_a.sql'
   const parsed = parseFolder(parser, {
     layout: 'kei',
@@ -199,7 +196,7 @@ describe('judge', () => {
           text: "SELECT 'é' FROM FROM t;",
           up: { file: '1_a.sql', text: "SELECT 'é' FROM FROM t;", start: 0, mode: 'grouped' },
           released: false,
-          },
+        },
       ],
       unreadable: [],
       code: [],

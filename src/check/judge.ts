@@ -1,11 +1,6 @@
 import type { Finding } from '../findings/finding.ts'
 import type { Major, Rule, RuleContext, Verdict } from '../rules/rule.ts'
-import type {
-  HistorySubject,
-  SubjectKind,
-  Subjects,
-  UnreadableSubject,
-} from '../rules/subject.ts'
+import type { HistorySubject, SubjectKind, Subjects, UnreadableSubject } from '../rules/subject.ts'
 import { applyIgnores, ignoreSubjects } from './ignores.ts'
 import type { FileIgnores } from './ignores.ts'
 import type { EnabledRule } from './rule-settings.ts'
@@ -92,4 +87,3 @@ function withoutReleasedEdits(finding: Finding, released: ReadonlySet<string>): 
   const fixes = finding.fixes.filter((fix) => !fix.edits.some((edit) => released.has(edit.file)))
   return fixes.length === finding.fixes.length ? finding : { ...finding, fixes }
 }
-

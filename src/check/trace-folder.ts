@@ -16,6 +16,8 @@ export interface FolderTrace {
   server?: string
   notTraced: NotTraced[]
   notices: string[]
+  /** False when a limit decided what was seen. */
+  repeatable: boolean
 }
 
 /**
@@ -68,6 +70,7 @@ export async function traceFolder(
     server: trace.server,
     notTraced: notTracedOf(parsed, trace),
     notices: [...codeNotices(parsed), ...trace.notices],
+    repeatable: trace.repeatable,
   }
 }
 
@@ -108,5 +111,6 @@ function withoutServer(parsed: ParsedFolder, error: KeiError): FolderTrace {
       return statements.map((statement) => ({ file: migration.path, line: positions(statement.start).line, cause }))
     }),
     notices: [`${error.message}, so nothing was run: judged by the text alone. ${error.hint ?? ''}`.trim()],
+    repeatable: true,
   }
 }

@@ -15,7 +15,11 @@ export interface PlacedFinding {
 }
 
 /** Turns verdicts into findings: places become lines and columns, equal ones get their ordinal and fingerprint. */
-export function createFindingWriter(): (rule: Rule, severity: Severity, verdict: Verdict & { kind: 'finding' }) => PlacedFinding {
+export function createFindingWriter(): (
+  rule: Rule,
+  severity: Severity,
+  verdict: Verdict & { kind: 'finding' },
+) => PlacedFinding {
   const positionsByFile = new Map<string, (offset: number) => Position>()
   const seen = new Map<string, number>()
 

@@ -3,7 +3,6 @@ import { exitCodes } from '../errors.ts'
 import type { ExitCode } from '../errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { commands, commandGroups } from './commands.ts'
-import { printError } from './terminal/error-text.ts'
 import { processTerminal } from './terminal/terminal.ts'
 import { readVersion } from '../version.ts'
 
@@ -35,6 +34,7 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
       terminal.err.write('Interrupted.\n')
       return exitCodes.interrupted
     }
+    const { printError } = await import('./terminal/error-text.ts')
     return printError(error, terminal.err)
   }
 }
@@ -51,7 +51,10 @@ export function buildProgram(runnerOf: (command: Command) => Runner): Commander 
     .helpCommand('help [command]', 'Show help for a command')
     .showSuggestionAfterError()
     .exitOverride()
-    .addHelpText('after', '\nStart with `kei check` in a repository that has migrations; it needs no configuration and no database.')
+    .addHelpText(
+      'after',
+      '\nStart with `kei check` in a repository that has migrations; it needs no configuration and no database.',
+    )
 
   const groups = new Map<string, Commander>()
   for (const command of commands) {
@@ -66,7 +69,10 @@ export function buildProgram(runnerOf: (command: Command) => Runner): Commander 
 function groupOf(program: Commander, groups: Map<string, Commander>, name: string): Commander {
   let group = groups.get(name)
   if (group === undefined) {
-    group = program.command(name).description(commandGroups[name] ?? '').helpOption('-h, --help', 'Show help')
+    group = program
+      .command(name)
+      .description(commandGroups[name] ?? '')
+      .helpOption('-h, --help', 'Show help')
     group.exitOverride()
     groups.set(name, group)
   }

@@ -21,25 +21,9 @@ export interface RelationLock {
   mode: LockMode
 }
 
-const conflicts: Record<LockMode, readonly LockMode[]> = {
-  'ACCESS SHARE': ['ACCESS EXCLUSIVE'],
-  'ROW SHARE': ['EXCLUSIVE', 'ACCESS EXCLUSIVE'],
-  'ROW EXCLUSIVE': ['SHARE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'],
-  'SHARE UPDATE EXCLUSIVE': lockModes.slice(3),
-  SHARE: ['ROW EXCLUSIVE', 'SHARE UPDATE EXCLUSIVE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'],
-  'SHARE ROW EXCLUSIVE': lockModes.slice(2),
-  EXCLUSIVE: lockModes.slice(1),
-  'ACCESS EXCLUSIVE': lockModes,
-}
-
 /** Positive when `a` is the stronger mode, by the manual's order. */
 export function compareLockModes(a: LockMode, b: LockMode): number {
   return lockModes.indexOf(a) - lockModes.indexOf(b)
-}
-
-/** Whether a session holding `held` makes one that asks for `asked` wait. */
-export function lockModesConflict(held: LockMode, asked: LockMode): boolean {
-  return conflicts[held].includes(asked)
 }
 
 /** `AccessExclusiveLock`, as pg_locks prints a mode, as `ACCESS EXCLUSIVE`; undefined for row-level and other modes. */

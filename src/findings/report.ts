@@ -39,6 +39,4 @@ export interface NotTraced {
   cause: string
   /** Set when it only failed because of an earlier statement. */
   root?: { file: string; line: number }
-  /** Whether time, memory or disk stopped it: another run may get further. */
-  transient?: true
 }

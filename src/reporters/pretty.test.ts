@@ -9,7 +9,9 @@ const finding: Finding = {
   severity: 'error',
   message: 'CREATE INDEX blocks every write to t',
   location: { kind: 'file', file: 'm/1_a.sql', line: 2, column: 2, endLine: 2, endColumn: 32 },
-  related: [{ location: { kind: 'file', file: 'm/1_a.sql', line: 1, column: 1, endLine: 1, endColumn: 2 }, message: 'here' }],
+  related: [
+    { location: { kind: 'file', file: 'm/1_a.sql', line: 1, column: 1, endLine: 1, endColumn: 2 }, message: 'here' },
+  ],
   evidence: [
     {
       kind: 'trace',

@@ -115,20 +115,27 @@ function notTracedTexts(report: CheckReport, context: ReporterContext, colours: 
   }
   if (roots.length > shownCauses) lines.push(`  and ${roots.length - shownCauses} more (--json lists them all)`)
   if (followers > 0) {
-    lines.push(`  ${count(followers, 'statement')} after ${roots.length === 1 ? 'it' : 'these'} did not run because of ${roots.length === 1 ? 'it' : 'them'}`)
+    lines.push(
+      `  ${count(followers, 'statement')} after ${roots.length === 1 ? 'it' : 'these'} did not run because of ${roots.length === 1 ? 'it' : 'them'}`,
+    )
   }
   return [lines.join('\n')]
 }
 
 function unknownTexts(report: CheckReport, colours: Colours): string[] {
   if (report.unknown.length === 0) return []
-  const lines = report.unknown.map((entry) => `  ${entry.rule}: ${count(entry.count, 'place')} ${entry.count === 1 ? 'needs' : 'need'} ${printable(entry.needs)}`)
+  const lines = report.unknown.map(
+    (entry) =>
+      `  ${entry.rule}: ${count(entry.count, 'place')} ${entry.count === 1 ? 'needs' : 'need'} ${printable(entry.needs)}`,
+  )
   return [[colours.bold('Could not be decided:'), ...lines].join('\n')]
 }
 
 function noticeTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
   if (report.notices.length === 0) return []
-  return [[colours.bold('To be known:'), ...report.notices.flatMap((notice) => wrap(notice, context.width, '  '))].join('\n')]
+  return [
+    [colours.bold('To be known:'), ...report.notices.flatMap((notice) => wrap(notice, context.width, '  '))].join('\n'),
+  ]
 }
 
 function summaryText(report: CheckReport, colours: Colours): string {

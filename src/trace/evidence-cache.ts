@@ -17,8 +17,8 @@ interface StoredEvidence {
   catalogs: [string, Catalog][]
 }
 
-/** Bounds of one history's evidence. */
-const most = { files: 4_000, catalogs: 4 }
+/** How much is kept besides what is in use: files as they were before they were edited, on another branch. */
+const mostOthers = { files: 500, catalogs: 3 }
 
 /** Evidence of histories that nobody has asked for this long is removed, in milliseconds. */
 const longest = 30 * 24 * 3_600_000
@@ -44,13 +44,14 @@ export async function readEvidence(path: string): Promise<Evidence> {
 }
 
 /**
- * Adds to the evidence in `path`, the newest last, the oldest dropped beyond the bounds. The file is complete or not
+ * Adds to the evidence in `path`, the newest last. What is not `inUse` (chain hashes) is dropped beyond the bounds,
+ * the oldest first. The file is complete or not
  * there: it is written under another name, brought to disk, and renamed. Of two processes at once the later wins.
  */
-export async function addEvidence(path: string, added: Evidence): Promise<void> {
+export async function addEvidence(path: string, added: Evidence, inUse: ReadonlySet<string>): Promise<void> {
   const known = await readEvidence(path)
-  const files = latest([...known.files], [...added.files], most.files)
-  const catalogs = latest([...known.catalogs], [...added.catalogs], most.catalogs)
+  const files = latest(known.files, added.files, inUse, mostOthers.files)
+  const catalogs = latest(known.catalogs, added.catalogs, inUse, mostOthers.catalogs)
   const stored: StoredEvidence = { version: 1, files, catalogs }
 
   const folder = join(path, '..')
@@ -71,9 +72,15 @@ export async function addEvidence(path: string, added: Evidence): Promise<void> 
   await removeOld(folder)
 }
 
-function latest<T>(known: readonly [string, T][], added: readonly [string, T][], most: number): [string, T][] {
-  const newest = new Set(added.map(([key]) => key))
-  return [...known.filter(([key]) => !newest.has(key)), ...added].slice(-most)
+function latest<T>(
+  known: ReadonlyMap<string, T>,
+  added: ReadonlyMap<string, T>,
+  inUse: ReadonlySet<string>,
+  mostOthers: number,
+): [string, T][] {
+  const before = [...known].filter(([key]) => !added.has(key))
+  const others = before.filter(([key]) => !inUse.has(key)).slice(-mostOthers)
+  return [...others, ...before.filter(([key]) => inUse.has(key)), ...added]
 }
 
 /** Evidence of histories long gone, and drafts of processes that were killed. */

@@ -24,6 +24,8 @@ export interface HistoryTrace {
   catalog: Catalog
   /** Whether every statement ran: only then is absence from `catalog` absence. */
   complete: boolean
+  /** False when a limit decided what was seen: another run may show something else. */
+  repeatable: boolean
   /** What kei changed, skipped or stubbed so that the history could run, once each. */
   notices: string[]
 }
@@ -61,10 +63,13 @@ export async function traceHistory(request: TraceRequest): Promise<HistoryTrace>
   const tip = hashAfter(chain, migrations.length)
   const unknown = chain.slice(1).findIndex((hash) => !evidence.files.has(hash))
   let catalog = evidence.catalogs.get(tip)
+  let repeatable = true
   if (unknown !== -1 || catalog === undefined) {
     const known = unknown === -1 ? migrations.length : unknown
     const run = await traceOnShadow({ request, stubs, settings, chain, known }, evidence.files)
-    if (run.repeatable) await addEvidence(path, { files: run.files, catalogs: new Map([[tip, run.catalog]]) })
+    repeatable = run.repeatable
+    const added = { files: run.files, catalogs: new Map([[tip, run.catalog]]) }
+    if (repeatable) await addEvidence(path, added, new Set(chain))
     for (const [hash, file] of run.files) evidence.files.set(hash, file)
     catalog = run.catalog
   }
@@ -80,6 +85,7 @@ export async function traceHistory(request: TraceRequest): Promise<HistoryTrace>
     complete:
       traces.every(({ status }) => status === 'traced') &&
       !migrations.some((migration) => isSyntaxError(migration.statements)),
+    repeatable,
     notices: noticesOf(stubs, traces),
   }
 }

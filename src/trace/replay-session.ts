@@ -57,6 +57,8 @@ export interface ReplaySession {
   run(text: string): Promise<Ran>
   /** What the open transaction holds. */
   read(newestConstraint: number): Promise<Reading>
+  /** `run` and `read` sent together, so that the server need not wait for kei in between. */
+  runAndRead(text: string, newestConstraint: number): Promise<{ ran: Ran; reading: Promise<Reading> }>
   openLedger(): Promise<Ledger>
   /** The table that a relation, written as in the statement, is or belongs to. */
   tableBehind(written: string): Promise<TableBehind | undefined>
@@ -113,6 +115,25 @@ export async function openReplaySession(
     }
   }
 
+  async function run(text: string): Promise<Ran> {
+    events = []
+    notices = []
+    const began = performance.now()
+    const error = await guard.watch(() => sendDiscardingRows(client, text))
+    const milliseconds = Math.round((performance.now() - began) * 1000) / 1000
+    if (error === undefined) return { events, notices, milliseconds }
+    if (error.fatal === true) lost = true
+    const stopped = guard.stopped()
+    if (stopped !== undefined)
+      return { error: { message: stopped.message, stopped: true }, events, notices, milliseconds }
+    return { error, events, notices, milliseconds }
+  }
+
+  async function read(newestConstraint: number): Promise<Reading> {
+    const result = await client.query<{ reading: string }>(readingQuery(newestConstraint))
+    return decodeReading(result.rows[0]?.reading ?? '{}')
+  }
+
   return {
     pid: options.pid,
     async begin() {
@@ -127,22 +148,14 @@ export async function openReplaySession(
     async setSequentialScans(on) {
       await client.query(`set local enable_seqscan = ${on ? 'on' : 'off'}`)
     },
-    async run(text) {
-      events = []
-      notices = []
-      const began = performance.now()
-      const error = await guard.watch(() => sendDiscardingRows(client, text))
-      const milliseconds = Math.round((performance.now() - began) * 1000) / 1000
-      if (error === undefined) return { events, notices, milliseconds }
-      if (error.fatal === true) lost = true
-      const stopped = guard.stopped()
-      if (stopped !== undefined)
-        return { error: { message: stopped.message, stopped: true }, events, notices, milliseconds }
-      return { error, events, notices, milliseconds }
-    },
-    async read(newestConstraint) {
-      const result = await client.query<{ reading: string }>(readingQuery(newestConstraint))
-      return decodeReading(result.rows[0]?.reading ?? '{}')
+    run,
+    read,
+    async runAndRead(text, newestConstraint) {
+      const running = run(text)
+      const reading = read(newestConstraint)
+      // After a statement that failed there is nothing to be read.
+      reading.catch(() => undefined)
+      return { ran: await running, reading }
     },
     async openLedger() {
       const result = await client.query<{ relations: [number, string, string, number][]; newest: string }>(

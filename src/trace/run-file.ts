@@ -164,25 +164,24 @@ async function tryTransaction(
   rolledBack: boolean,
   run: Run,
 ): Promise<Failure | undefined> {
-  await begin(run.replay)
+  const { session, ledger } = run.replay
+  // Sent ahead of the first statement; waited for behind it.
+  const begun = session.begin()
+  begun.catch(() => undefined)
+  beginTransaction(ledger)
   let last: Statement | undefined
   for (const statement of statements) {
     last = statement
-    const error = await step(statement, run)
+    const error = (await step(statement, run)) ?? (await begun.then(() => undefined, unreadable))
     if (error === undefined) continue
-    await run.replay.session.rollback()
-    endTransaction(run.replay.ledger, false)
+    await session.rollback()
+    endTransaction(ledger, false)
     return { statement, error }
   }
   // Deferred constraints speak up here; the last statement stands for the transaction.
-  const { error } = await run.replay.session.run(rolledBack ? 'rollback' : 'commit')
-  endTransaction(run.replay.ledger, !rolledBack && error === undefined)
+  const { error } = await session.run(rolledBack ? 'rollback' : 'commit')
+  endTransaction(ledger, !rolledBack && error === undefined)
   return error !== undefined && last !== undefined ? { statement: last, error } : undefined
-}
-
-async function begin(replay: Replay): Promise<void> {
-  await replay.session.begin()
-  beginTransaction(replay.ledger)
 }
 
 async function runAlone(statement: Statement, run: Run): Promise<void> {
@@ -228,12 +227,14 @@ async function step(statement: Statement, run: Run): Promise<ReplayError | undef
   // statements need whole rows, so that an index cannot be read from end to end in place of the table.
   const finds = statement.tag === 'UpdateStmt' || statement.tag === 'DeleteStmt'
   if (finds) await session.setSequentialScans(false)
-  const ran = await session.run(edited.text)
+  const { ran, reading: held } = lockless.has(statement.tag)
+    ? { ran: await session.run(edited.text), reading: undefined }
+    : await session.runAndRead(edited.text, ledger.newestConstraint)
   if (ran.error !== undefined) return ran.error
   try {
+    const reading = await held
     if (finds) await session.setSequentialScans(true)
     const validates = await validatedEnds(statement, session)
-    const reading = lockless.has(statement.tag) ? undefined : await session.read(ledger.newestConstraint)
     const facts: StatementFacts = { ...ran, truncates: statement.tag === 'TruncateStmt', validates }
     run.traces.set(statement.index, tracedAs(observe(ledger, reading, facts), edited.edited))
     return undefined

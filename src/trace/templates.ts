@@ -4,8 +4,8 @@ import { escapeIdentifier, escapeLiteral } from 'pg'
 import type { Client, DatabaseError } from 'pg'
 import { createOwnedDatabase } from '../postgres/shadow/owner.ts'
 
-/** What the databases kept in one cluster may take, the ones last used first. */
-const most = { databases: 8, bytes: 500 * 1024 ** 2 }
+/** What the databases kept in one cluster may take, the ones last used first; a run then adds one or two. */
+const most = { databases: 7, bytes: 450 * 1024 ** 2 }
 
 /** First key of the advisory locks that runs hold; any number that nothing else in a shadow uses. */
 export const lockSpace = 0x6b656931
@@ -22,19 +22,34 @@ export interface RunDatabases {
   /** Keeps a database, which no session may be using, as the template of `hash`. Lost races are no error. */
   keep(database: string, hash: string): Promise<void>
   drop(database: string): Promise<void>
+  /** Leaves the server to what it is still removing. */
+  end(): void
 }
 
-/** Begins a run: `admin` is a superuser's session on the database `postgres`, held open to the run's end. */
-export async function beginRun(admin: Client): Promise<RunDatabases> {
+/**
+ * Begins a run: `admin` is a superuser's session on the database `postgres`, held open to the run's end; `connect`
+ * opens another one. What is kept beyond the bounds is removed while the history runs: DROP DATABASE waits for a
+ * checkpoint, and nobody should wait for that.
+ */
+export async function beginRun(admin: Client, connect: () => Promise<Client>): Promise<RunDatabases> {
   const run = randomBytes(6).toString('hex')
   await admin.query('select pg_advisory_lock($1, hashtext($2))', [lockSpace, run])
   await dropLeftovers(admin)
+  const evictor = await connect()
+  let evicting = false
+  function evict(): void {
+    if (evicting) return
+    evicting = true
+    // A session that is ended in the middle leaves the statement to the server; another run sees to the rest.
+    removeBeyondBounds(evictor).catch(() => undefined)
+  }
   let count = 0
   const newName = () => `kei_run_${run}_${count++}`
   return {
     async create(owner) {
       const name = newName()
       await createOwnedDatabase(admin, { name, owner })
+      evict()
       return name
     },
     async copy(owner, hash) {
@@ -47,6 +62,7 @@ export async function beginRun(admin: Client): Promise<RunDatabases> {
         throw error
       }
       await noteUse(admin, templateName(hash))
+      evict()
       return name
     },
     async keep(database, hash) {
@@ -61,9 +77,9 @@ export async function beginRun(admin: Client): Promise<RunDatabases> {
         if ((error as DatabaseError).code !== '42P04') throw error
         await drop(admin, database)
       }
-      await removeBeyondBounds(admin)
     },
     drop: (database) => drop(admin, database),
+    end: () => void evictor.end().catch(() => undefined),
   }
 }
 

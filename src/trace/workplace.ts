@@ -81,13 +81,14 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
     ...(request.onProgress && { onProgress: request.onProgress }),
   })
   let admin: Client | undefined
+  let databases: RunDatabases | undefined
   try {
     admin = await shadow.connect({ database: 'postgres' })
     if (stubs.touchesRoles) {
       await lockCluster(admin, signal)
       await emptyCluster(admin)
     }
-    const databases = await beginRun(admin)
+    databases = await beginRun(admin, () => shadow.connect({ database: 'postgres' }))
     await withLogin(admin, async (superuser) => {
       await createOwner(superuser, { name: owner })
       await createStubRoles(superuser, owner, stubs.roles)
@@ -96,6 +97,7 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
     const given = new Set(await rolesOf(admin, owner))
     return workplace({ shadow, admin, databases, owner, given }, request, kept)
   } catch (error) {
+    databases?.end()
     await admin?.end().catch(() => undefined)
     await shadow.release()
     throw error
@@ -148,6 +150,7 @@ function workplace(
       try {
         if (touchesRoles) await emptyCluster(admin)
       } finally {
+        databases.end()
         await admin.end().catch(() => undefined)
         await shadow.release()
       }

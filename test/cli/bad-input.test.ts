@@ -24,7 +24,10 @@ describe('kei check on bad input', () => {
   })
 
   it('takes a file that is not SQL for a syntax error, and still judges the others', async () => {
-    const ran = await check({ 'migrations/1_a.sql': '# Notes\n\nnot SQL', 'migrations/2_b.sql': 'CREATE TABLE t (id serial);' })
+    const ran = await check({
+      'migrations/1_a.sql': '# Notes\n\nnot SQL',
+      'migrations/2_b.sql': 'CREATE TABLE t (id serial);',
+    })
     expect(ran.code).toBe(1)
     expect(ran.out).toContain('no-syntax-error')
     expect(ran.out).toContain('prefer-identity')

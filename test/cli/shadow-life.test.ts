@@ -29,43 +29,46 @@ function processesWith(text: string): string[] {
   })
 }
 
-describe.skipIf(process.platform !== 'linux')('the shadow server behind kei check (processes are read from /proc)', () => {
-  const folder = folderWith(history(150))
-  let cache: string
-  let env: Record<string, string>
-  beforeAll(() => {
-    // As root the server runs as another user, who must be able to pass through to the cache.
-    cache = mkdtempSync(join(process.getuid?.() === 0 ? cacheFolder() : tmpdir(), 'kei-life-'))
-    env = { KEI_CACHE_DIR: cache, KEI_SHADOW_IDLE: '1' }
-  })
-  afterAll(() => rmSync(cache, { recursive: true, force: true }))
+describe.skipIf(process.platform !== 'linux')(
+  'the shadow server behind kei check (processes are read from /proc)',
+  () => {
+    const folder = folderWith(history(150))
+    let cache: string
+    let env: Record<string, string>
+    beforeAll(() => {
+      // As root the server runs as another user, who must be able to pass through to the cache.
+      cache = mkdtempSync(join(process.getuid?.() === 0 ? cacheFolder() : tmpdir(), 'kei-life-'))
+      env = { KEI_CACHE_DIR: cache, KEI_SHADOW_IDLE: '1' }
+    })
+    afterAll(() => rmSync(cache, { recursive: true, force: true }))
 
-  it('serves two checks at once, and leaves nothing running past the idle limit', async () => {
-    const [first, second] = await Promise.all([
-      kei(['check', '--json'], { cwd: folder, env }),
-      kei(['check', '--json'], { cwd: folder, env }),
-    ])
-    expect([first.code, second.code, first.err, second.err]).toEqual([0, 0, '', ''])
-    expect(JSON.parse(first.out).summary).toMatchObject({ files: 150, traced: 300, notTraced: 0 })
-    expect(JSON.parse(second.out).findings).toEqual(JSON.parse(first.out).findings)
-    await expectGone()
-  })
+    it('serves two checks at once, and leaves nothing running past the idle limit', async () => {
+      const [first, second] = await Promise.all([
+        kei(['check', '--json'], { cwd: folder, env }),
+        kei(['check', '--json'], { cwd: folder, env }),
+      ])
+      expect([first.code, second.code, first.err, second.err]).toEqual([0, 0, '', ''])
+      expect(JSON.parse(first.out).summary).toMatchObject({ files: 150, traced: 300, notTraced: 0 })
+      expect(JSON.parse(second.out).findings).toEqual(JSON.parse(first.out).findings)
+      await expectGone()
+    })
 
-  it('survives being killed in the middle: the next check is right and nothing is left', async () => {
-    const files = folderWith({ ...history(150), 'migrations/0151_more.sql': 'CREATE TABLE more (id serial);' })
-    const killed = await kei(['check', '--json'], { cwd: files, env, killAfter: 900 })
-    expect(killed.code).toBeNull()
-    const after = await kei(['check', '--json'], { cwd: files, env })
-    expect(after.err).toBe('')
-    const report = JSON.parse(after.out)
-    expect(report.summary).toMatchObject({ files: 151, traced: 301, notTraced: 0 })
-    expect(report.findings.map((finding: { rule: string }) => finding.rule)).toEqual(['prefer-identity'])
-    await expectGone()
-  })
+    it('survives being killed in the middle: the next check is right and nothing is left', async () => {
+      const files = folderWith({ ...history(150), 'migrations/0151_more.sql': 'CREATE TABLE more (id serial);' })
+      const killed = await kei(['check', '--json'], { cwd: files, env, killAfter: 900 })
+      expect(killed.code).toBeNull()
+      const after = await kei(['check', '--json'], { cwd: files, env })
+      expect(after.err).toBe('')
+      const report = JSON.parse(after.out)
+      expect(report.summary).toMatchObject({ files: 151, traced: 301, notTraced: 0 })
+      expect(report.findings.map((finding: { rule: string }) => finding.rule)).toEqual(['prefer-identity'])
+      await expectGone()
+    })
 
-  async function expectGone(): Promise<void> {
-    const deadline = Date.now() + 15_000
-    while (processesWith(cache).length > 0 && Date.now() < deadline) await delay(200)
-    expect(processesWith(cache)).toEqual([])
-  }
-})
+    async function expectGone(): Promise<void> {
+      const deadline = Date.now() + 15_000
+      while (processesWith(cache).length > 0 && Date.now() < deadline) await delay(200)
+      expect(processesWith(cache)).toEqual([])
+    }
+  },
+)

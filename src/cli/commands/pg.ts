@@ -18,7 +18,11 @@ export const pgStart = defineCommand({
   arguments: [],
   options: [
     { flags: '--port <number>', description: 'Also listen on this TCP port of localhost, with a password' },
-    { flags: '--postgres-major <major>', description: 'Major of a new server (default: 17)', choices: ['16', '17', '18'] },
+    {
+      flags: '--postgres-major <major>',
+      description: 'Major of a new server (default: 17)',
+      choices: ['16', '17', '18'],
+    },
     { flags: '--adopt', description: 'Run a data directory that kei has no record of having made here' },
     jsonOption,
   ],

@@ -10,7 +10,13 @@ export const rules = defineCommand({
   examples: [],
   async run({ options }, { terminal }) {
     const { allRules } = await import('../../rules/registry.ts')
-    const rows = allRules.map(({ id, severity, category, summary, since }) => ({ id, severity, category, summary, since }))
+    const rows = allRules.map(({ id, severity, category, summary, since }) => ({
+      id,
+      severity,
+      category,
+      summary,
+      since,
+    }))
     if (options['json'] === true) {
       terminal.out.write(`${JSON.stringify({ version: 1, rules: rows }, null, 2)}\n`)
       return exitCodes.clean

@@ -61,6 +61,8 @@ export async function acquireShadow(request: ShadowRequest): Promise<Shadow> {
         // Said in full, because pg fills what is left out from the environment.
         options: own ? '-c search_path=pg_catalog' : '-c timezone=UTC',
         ssl: false,
+        // A stranger's session is sent what is to follow a statement together with it.
+        pipeline: !own,
         connectionTimeoutMillis: 20_000,
       })
       // A lost connection shows in the statement that needs it; unheard, the event would end the process.

@@ -64,11 +64,10 @@ export async function startGuard(watched: {
   const session = await shadow.connect({ database: 'postgres' })
   let reason: StopReason | undefined
 
-  /** Ends when the statement has; fails when the statement had to be stopped and would not stop. */
-  async function patrol(ended: AbortSignal): Promise<void> {
-    const begin = Date.now()
+  /** Of a statement that began at `begin` and runs for longer than an interval; fails when it would not stop. */
+  async function patrol(begin: number, ended: AbortSignal): Promise<void> {
     let walBegin: string | undefined
-    while (await elapsed(Math.min(interval, Math.max(0, begin + limits.time - Date.now())), ended)) {
+    do {
       let found: StopReason | undefined
       if (Date.now() - begin >= limits.time) {
         found = { limit: 'time', message: `It ran for longer than ${limits.time / 1000} s.`, terminated: false }
@@ -87,22 +86,32 @@ export async function startGuard(watched: {
       reason = { ...found, terminated: true }
       await session.query('SELECT pg_terminate_backend($1)', [pid])
       if (await elapsed(patience, ended)) throw unstoppable(reason)
-    }
+    } while (await elapsed(Math.min(interval, Math.max(0, begin + limits.time - Date.now())), ended))
   }
 
   return {
     async watch(statement) {
       reason = undefined
+      const begin = Date.now()
       const end = new AbortController()
-      const work = statement()
-      const patrolled = patrol(end.signal)
+      let patrolled: Promise<void> | undefined
+      let fail: (error: unknown) => void = () => undefined
+      const failed = new Promise<never>((_, reject) => (fail = reject))
+      // Most statements are over before anybody needs to look.
+      const first = setTimeout(
+        () => {
+          patrolled = patrol(begin, end.signal)
+          patrolled.catch(fail)
+        },
+        Math.min(interval, limits.time),
+      )
       try {
-        // The patrol only ends by itself when it fails.
-        return await Promise.race([work, patrolled.then(() => work)])
+        return await Promise.race([statement(), failed])
       } finally {
-        end.abort()
+        clearTimeout(first)
+        if (patrolled !== undefined) end.abort()
         // A cancellation under way must not reach the next statement.
-        await patrolled.catch(() => undefined)
+        await patrolled?.catch(() => undefined)
       }
     },
     stopped: () => reason,

@@ -177,7 +177,6 @@ describe('the layout goose', () => {
       'm/9223372036854775808_e.sql unrecognised-name',
     ])
   })
-
 })
 
 describe('the layout golang-migrate', () => {

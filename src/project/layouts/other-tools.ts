@@ -20,7 +20,10 @@ export const markedTools: readonly OtherTool[] = [
     name: 'Liquibase',
     mark: (folder) => containing(folder, /^--[ \t]*liquibase[ \t]+formatted[ \t]+sql/im, '--liquibase formatted sql'),
   },
-  { name: 'graphile-migrate', mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:', '--! Previous:') },
+  {
+    name: 'graphile-migrate',
+    mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:', '--! Previous:'),
+  },
   {
     name: 'tern',
     mark: (folder) =>
