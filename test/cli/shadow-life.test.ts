@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== 'linux')(
       cache = mkdtempSync(join(process.getuid?.() === 0 ? cacheFolder() : tmpdir(), 'kei-life-'))
       env = { KEI_CACHE_DIR: cache, KEI_SHADOW_IDLE: '1' }
     })
-    afterAll(() => rmSync(cache, { recursive: true, force: true }))
+    afterAll(() => rmSync(cache, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }))
 
     it('serves two checks at once, and leaves nothing running past the idle limit', async () => {
       const [first, second] = await Promise.all([

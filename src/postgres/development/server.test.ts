@@ -32,7 +32,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await stopDevelopmentServer(project).catch(() => undefined)
-  await rm(folder, { recursive: true, force: true })
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 })
 
 test('the server keeps its data from one start to the next and is durable', async () => {

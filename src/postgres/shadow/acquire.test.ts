@@ -25,7 +25,8 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await until('every server of these tests has stopped', () => clusters().every((cluster) => !isRunning(cluster)))
-  await rm(folder, { recursive: true, force: true })
+  // A watchdog that is about to end may still be writing.
+  await rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 })
 
 test('a second acquire of one project shares the server of the first', async () => {
