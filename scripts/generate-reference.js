@@ -1,9 +1,10 @@
 // Writes docs/reference/commands.md from the command table. `--check` changes nothing and fails when it is stale.
 import { readFileSync, writeFileSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { commands } from '../dist/cli/commands.js'
+import { allCommands } from '../dist/cli/commands.js'
 
 const path = fileURLToPath(new URL('../docs/reference/commands.md', import.meta.url))
+const commands = await allCommands()
 const text = page()
 
 if (process.argv.includes('--check')) {

@@ -1,11 +1,20 @@
 import type { Command } from './command.ts'
-import { check } from './commands/check.ts'
-import { pgPsql, pgStart, pgStatus, pgStop } from './commands/pg.ts'
-import { rule } from './commands/rule.ts'
-import { rules } from './commands/rules.ts'
 
-/** The command table. Help, the reference page and the parser are made from it. */
-export const commands: readonly Command[] = [check, rules, rule, pgStart, pgStop, pgStatus, pgPsql]
+/** The command table, by the first word: what does not run is not loaded. */
+export const commandModules: Readonly<Record<string, () => Promise<readonly Command[]>>> = {
+  check: async () => [(await import('./commands/check.ts')).check],
+  rules: async () => [(await import('./commands/rules.ts')).rules],
+  rule: async () => [(await import('./commands/rule.ts')).rule],
+  pg: async () => {
+    const { pgPsql, pgStart, pgStatus, pgStop } = await import('./commands/pg.ts')
+    return [pgStart, pgStop, pgStatus, pgPsql]
+  },
+}
+
+/** All commands. Help and the reference page are made from them. */
+export async function allCommands(): Promise<readonly Command[]> {
+  return (await Promise.all(Object.values(commandModules).map((load) => load()))).flat()
+}
 
 /** One line for each word that has commands below it. */
 export const commandGroups: Readonly<Record<string, string>> = {

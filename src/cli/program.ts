@@ -2,7 +2,7 @@ import { Command as Commander, CommanderError, Option } from 'commander'
 import { exitCodes } from '../errors.ts'
 import type { ExitCode } from '../errors.ts'
 import type { Command, CommandContext } from './command.ts'
-import { commands, commandGroups } from './commands.ts'
+import { allCommands, commandGroups, commandModules } from './commands.ts'
 import { processTerminal } from './terminal/terminal.ts'
 import { readVersion } from '../version.ts'
 
@@ -22,7 +22,9 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
 
   const context: CommandContext = { terminal, workingDirectory: process.cwd(), signal: interruption.signal }
   let exitCode: ExitCode = exitCodes.clean
-  const program = buildProgram((command) => async (input) => {
+  const [word = ''] = argv
+  const load = Object.hasOwn(commandModules, word) ? commandModules[word] : undefined
+  const program = buildProgram(await (load ?? allCommands)(), (command) => async (input) => {
     exitCode = await command.run(input, context)
   })
   try {
@@ -41,8 +43,7 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
 
 type Runner = (input: Parameters<Command['run']>[0]) => Promise<void>
 
-/** The commander program of the command table; also what help and the reference page are made from. */
-export function buildProgram(runnerOf: (command: Command) => Runner): Commander {
+function buildProgram(commands: readonly Command[], runnerOf: (command: Command) => Runner): Commander {
   const program = new Commander('kei')
   program
     .description('PostgreSQL itself judges your migrations.')

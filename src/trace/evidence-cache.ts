@@ -11,6 +11,11 @@ export interface Evidence {
   catalogs: Map<string, Catalog>
 }
 
+/** Evidence as it was read, and what tells whether its file is still that one. */
+export interface KeptEvidence extends Evidence {
+  stamp: string
+}
+
 interface StoredEvidence {
   version: 1
   files: [string, FileRun][]
@@ -33,23 +38,35 @@ export function evidencePath(cacheFolder: string, of: { project: string; folder:
 }
 
 /** Reads the evidence; one that is missing or damaged is empty. */
-export async function readEvidence(path: string): Promise<Evidence> {
+export async function readEvidence(path: string): Promise<KeptEvidence> {
+  const stamp = await stampOf(path)
   try {
     const stored = JSON.parse(await readFile(path, 'utf8')) as StoredEvidence
-    if (stored.version === 1) return { files: new Map(stored.files), catalogs: new Map(stored.catalogs) }
+    if (stored.version === 1) return { files: new Map(stored.files), catalogs: new Map(stored.catalogs), stamp }
   } catch {
     // Nothing is lost but the time to trace again.
   }
-  return { files: new Map(), catalogs: new Map() }
+  return { files: new Map(), catalogs: new Map(), stamp }
+}
+
+/** Each write is a new file with an inode of its own. */
+async function stampOf(path: string): Promise<string> {
+  const found = await stat(path, { bigint: true }).catch(() => undefined)
+  return found === undefined ? '' : `${found.ino} ${found.mtimeNs} ${found.size}`
 }
 
 /**
- * Adds to the evidence in `path`, the newest last. What is not `inUse` (chain hashes) is dropped beyond the bounds,
+ * Adds to the evidence in `path`, which was `read` before, the newest last. What is not `inUse` (chain hashes) is dropped beyond the bounds,
  * the oldest first. The file is complete or not
  * there: it is written under another name, brought to disk, and renamed. Of two processes at once the later wins.
  */
-export async function addEvidence(path: string, added: Evidence, inUse: ReadonlySet<string>): Promise<void> {
-  const known = await readEvidence(path)
+export async function addEvidence(
+  path: string,
+  read: KeptEvidence,
+  added: Evidence,
+  inUse: ReadonlySet<string>,
+): Promise<void> {
+  const known = (await stampOf(path)) === read.stamp ? read : await readEvidence(path)
   const files = latest(known.files, added.files, inUse, mostOthers.files)
   const catalogs = latest(known.catalogs, added.catalogs, inUse, mostOthers.catalogs)
   const stored: StoredEvidence = { version: 1, files, catalogs }

@@ -66,10 +66,11 @@ export async function traceHistory(request: TraceRequest): Promise<HistoryTrace>
   let repeatable = true
   if (unknown !== -1 || catalog === undefined) {
     const known = unknown === -1 ? migrations.length : unknown
-    const run = await traceOnShadow({ request, stubs, settings, chain, known }, evidence.files)
+    const run = await traceOnShadow({ request, stubs, settings, chain, known }, evidence.files, async (traced) => {
+      const added = { files: traced.files, catalogs: new Map([[tip, traced.catalog]]) }
+      if (traced.repeatable) await addEvidence(path, evidence, added, new Set(chain))
+    })
     repeatable = run.repeatable
-    const added = { files: run.files, catalogs: new Map([[tip, run.catalog]]) }
-    if (repeatable) await addEvidence(path, added, new Set(chain))
     for (const [hash, file] of run.files) evidence.files.set(hash, file)
     catalog = run.catalog
   }

@@ -38,8 +38,15 @@ export interface ShadowRun {
   repeatable: boolean
 }
 
-/** Traces the files that no evidence covers, from the nearest state that the cluster keeps. */
-export async function traceOnShadow(plan: ShadowRunPlan, evidence: ReadonlyMap<string, FileRun>): Promise<ShadowRun> {
+/**
+ * Traces the files that no evidence covers, from the nearest state that the cluster keeps. `keep` is called with the
+ * result while the server is still tidying up; it is waited for.
+ */
+export async function traceOnShadow(
+  plan: ShadowRunPlan,
+  evidence: ReadonlyMap<string, FileRun>,
+  keep: (run: ShadowRun) => Promise<void>,
+): Promise<ShadowRun> {
   const { request, stubs } = plan
   const { signal, onProgress } = request
   if (signal?.aborted === true) throw interrupted()
@@ -54,7 +61,7 @@ export async function traceOnShadow(plan: ShadowRunPlan, evidence: ReadonlyMap<s
     onProgress: (message) => onProgress?.({ message, done: 0, total: request.migrations.length }),
   })
   try {
-    return await traceIn(workplace, plan, evidence, deadline)
+    return await traceIn(workplace, plan, evidence, deadline, keep)
   } finally {
     await workplace.close()
   }
@@ -71,6 +78,7 @@ async function traceIn(
   plan: ShadowRunPlan,
   evidence: ReadonlyMap<string, FileRun>,
   deadline: Deadline,
+  keep: (run: ShadowRun) => Promise<void>,
 ): Promise<ShadowRun> {
   const { request, stubs, chain } = plan
   const { migrations, signal } = request
@@ -99,7 +107,7 @@ async function traceIn(
         await workplace.databases.keep(database, hashAfter(chain, index))
         const copy = await workplace.databases.copy(workplace.owner, hashAfter(chain, index))
         // Another run removed it at once: begin again from what there is.
-        if (copy === undefined) return await traceIn(workplace, plan, evidence, deadline)
+        if (copy === undefined) return await traceIn(workplace, plan, evidence, deadline, keep)
         database = copy
         sessions = await workplace.open(database, { empty: false })
       }
@@ -123,11 +131,15 @@ async function traceIn(
       schemas: [recorderSchema, ...stubs.exclude.schemas],
       names: stubs.exclude.names,
     })
+    const run = { files, catalog, repeatable }
+    const kept = keep(run)
+    kept.catch(() => undefined)
     await sessions.end()
     sessions = undefined
     if (repeatable) await workplace.settle(database, hashAfter(chain, migrations.length))
     else await workplace.databases.drop(database)
-    return { files, catalog, repeatable }
+    await kept
+    return run
   } catch (error) {
     await sessions?.end()
     await workplace.databases.drop(database).catch(() => undefined)

@@ -35,13 +35,12 @@ export async function beginRun(admin: Client, connect: () => Promise<Client>): P
   const run = randomBytes(6).toString('hex')
   await admin.query('select pg_advisory_lock($1, hashtext($2))', [lockSpace, run])
   await dropLeftovers(admin)
-  const evictor = await connect()
-  let evicting = false
+  let evictor: Promise<Client> | undefined
   function evict(): void {
-    if (evicting) return
-    evicting = true
+    if (evictor !== undefined) return
+    evictor = connect()
     // A session that is ended in the middle leaves the statement to the server; another run sees to the rest.
-    removeBeyondBounds(evictor).catch(() => undefined)
+    evictor.then(removeBeyondBounds).catch(() => undefined)
   }
   let count = 0
   const newName = () => `kei_run_${run}_${count++}`
@@ -79,7 +78,7 @@ export async function beginRun(admin: Client, connect: () => Promise<Client>): P
       }
     },
     drop: (database) => drop(admin, database),
-    end: () => void evictor.end().catch(() => undefined),
+    end: () => void evictor?.then((session) => session.end()).catch(() => undefined),
   }
 }
 

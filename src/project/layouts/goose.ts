@@ -16,7 +16,7 @@ const greatestVersion = '9223372036854775807'
 export const goose: Layout = {
   name: 'goose',
   mark(folder) {
-    const name = fileWith(folder, /^[ \t]*--[ \t]*\+goose\b/m, '+goose')
+    const name = fileWith(folder, /^[ \t]*--[ \t]*\+goose\b/m, ['+goose'])
     return name && `\`-- +goose\` in ${name}`
   },
   read: readFolder,

@@ -15,22 +15,28 @@ const ternSeparator = '---- create above / drop below ----'
 
 /** Tools with marks of their own, in the files or in their names. */
 export const markedTools: readonly OtherTool[] = [
-  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up', 'migrate:up') },
+  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up', ['migrate:up']) },
   {
     name: 'Liquibase',
-    mark: (folder) => containing(folder, /^--[ \t]*liquibase[ \t]+formatted[ \t]+sql/im, '--liquibase formatted sql'),
+    mark: (folder) => {
+      const header = /^--[ \t]*liquibase[ \t]+formatted[ \t]+sql/im
+      return containing(folder, header, '--liquibase formatted sql', ['iquibase', 'IQUIBASE'])
+    },
   },
   {
     name: 'graphile-migrate',
-    mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:', '--! Previous:'),
+    mark: (folder) => containing(folder, /^--! Previous:/m, '--! Previous:', ['--! Previous:']),
   },
   {
     name: 'tern',
     mark: (folder) =>
       named(folder, 'tern.conf') ??
-      containing(folder, /^---- create above \/ drop below ----/m, ternSeparator, ternSeparator),
+      containing(folder, /^---- create above \/ drop below ----/m, ternSeparator, [ternSeparator]),
   },
-  { name: 'node-pg-migrate', mark: (folder) => containing(folder, /^\s*--[\s-]*up\s+migration/im, '-- Up Migration') },
+  {
+    name: 'node-pg-migrate',
+    mark: (folder) => containing(folder, /^\s*--[\s-]*up\s+migration/im, '-- Up Migration', ['igration', 'IGRATION']),
+  },
   {
     name: 'Flyway',
     mark: (folder) => folder.files.find((name) => /^(?:[VUB]\d+(?:[._]\d+)*|R)__.+\.sql$/.test(name)),
@@ -63,7 +69,7 @@ function named(folder: Folder, name: string): string | undefined {
   return folder.files.includes(name) ? name : undefined
 }
 
-function containing(folder: Folder, pattern: RegExp, shown: string, literal?: string): string | undefined {
-  const name = fileWith(folder, pattern, literal)
+function containing(folder: Folder, pattern: RegExp, shown: string, literals: readonly string[]): string | undefined {
+  const name = fileWith(folder, pattern, literals)
   return name && `\`${shown}\` in ${name}`
 }
