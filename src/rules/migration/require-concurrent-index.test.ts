@@ -122,3 +122,13 @@ describe('with a trace', () => {
     expect((await byTrace(texts)).findings).toHaveLength(1)
   })
 })
+
+test('says so when an earlier statement of the transaction already keeps reads out', async () => {
+  const { findings } = await byTrace([table, 'ALTER TABLE t ADD c int;\nCREATE INDEX i ON t (a);'])
+  expect(findings[0]?.message).toBe(
+    'CREATE INDEX blocks every read and write to public.t (ACCESS EXCLUSIVE, held by its transaction) until the index is built',
+  )
+  expect(findings[0]?.evidence).toMatchObject([
+    { kind: 'trace', facts: { 'held since an earlier statement': 'ACCESS EXCLUSIVE on public.t' } },
+  ])
+})

@@ -168,10 +168,16 @@ function* checkStatement(
     // IF NOT EXISTS found the index: nothing was built.
     if (!observation.created.some((object) => object.objectType === 'index')) return
   }
-  const mode = lock?.mode ?? 'SHARE'
+  // Taken by an earlier statement of the same transaction, which now waits for the build with it.
+  const held = lock !== undefined && !observation?.locks.includes(lock) ? lock : undefined
+  const waits = held?.mode === 'ACCESS EXCLUSIVE' ? 'every read and write' : 'every write'
+  const mode = held === undefined ? (lock?.mode ?? 'SHARE') : `${held.mode}, held by its transaction`
   const shape = kind === 'partitioned table' ? 'CREATE INDEX, partitioned table' : 'CREATE INDEX'
   const printed = lock?.relation ?? table
-  const evidence: Evidence = observation ? traceEvidence(major, observation) : measured(shape, major, printed)
+  const seen = observation && traceEvidence(major, observation)
+  const evidence: Evidence = seen
+    ? { ...seen, ...(held && { facts: { 'held since an earlier statement': `${held.mode} on ${held.relation}` } }) }
+    : measured(shape, major, printed)
   const at = placeOfStatement(subject)
   if (kind === 'partitioned table') {
     yield {
@@ -179,7 +185,7 @@ function* checkStatement(
       at,
       evidence: [evidence],
       message:
-        `CREATE INDEX on the partitioned table ${printed} blocks every write to it and to its partitions (${mode}) ` +
+        `CREATE INDEX on the partitioned table ${printed} blocks ${waits} to it and to its partitions (${mode}) ` +
         'until all of them are indexed; CONCURRENTLY is an error there',
       next: partitionedRecipe(subject, index, table),
     }
@@ -189,7 +195,7 @@ function* checkStatement(
     kind: 'finding',
     at,
     evidence: [evidence],
-    message: `CREATE INDEX blocks every write to ${printed} (${mode}) until the index is built`,
+    message: `CREATE INDEX blocks ${waits} to ${printed} (${mode}) until the index is built`,
     ...concurrentRemedy(subject, index),
   }
 }
