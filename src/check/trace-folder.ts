@@ -110,7 +110,7 @@ function withoutServer(parsed: ParsedFolder, error: KeiError): FolderTrace {
       const positions = positionsOf(migration.text)
       return statements.map((statement) => ({ file: migration.path, line: positions(statement.start).line, cause }))
     }),
-    notices: [`${error.message}, so nothing was run: judged by the text alone. ${error.hint ?? ''}`.trim()],
+    notices: [`${error.message} Nothing was run: judged by the text alone. ${error.hint ?? ''}`.trim()],
     repeatable: true,
   }
 }

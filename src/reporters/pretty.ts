@@ -108,7 +108,8 @@ function labelled(label: string, text: string, context: ReporterContext, colours
 function notTracedTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
   const roots = report.notTraced.filter((entry) => entry.root === undefined)
   const followers = report.notTraced.length - roots.length
-  if (report.notTraced.length === 0) return []
+  // Without a server nothing ran; the sum says so, and a notice says why.
+  if (report.notTraced.length === 0 || report.server === undefined) return []
   const lines = [colours.bold('Not run on the shadow server, so judged by its text alone:')]
   for (const entry of roots.slice(0, shownCauses)) {
     lines.push(`  ${printable(entry.file)}:${entry.line}`, ...wrap(entry.cause, context.width, '    '))
