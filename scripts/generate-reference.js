@@ -26,7 +26,7 @@ if (process.argv.includes('--check')) {
 function page() {
   const parts = [
     '# Commands',
-    'Written by `scripts/generate-reference.js` from the command table; `kei help COMMAND` prints the same.',
+    'Written by `scripts/generate-reference.js` from the command table; `kei COMMAND --help` prints the same.',
     ...commands.map(section),
   ]
   return `${parts.join('\n\n')}\n`

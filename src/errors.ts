@@ -50,7 +50,22 @@ export function usageError(details: Without<'exitCode'>): KeiError {
   return new KeiError({ ...details, exitCode: exitCodes.usage })
 }
 
+/** A server cannot be reached or refuses the session: exit 3. */
+export function connectionError(details: Without<'exitCode'>): KeiError {
+  return new KeiError({ ...details, exitCode: exitCodes.connection })
+}
+
 /** The work failed and nothing was changed: exit 4. */
 export function failure(details: Without<'exitCode'>): KeiError {
   return new KeiError({ ...details, exitCode: exitCodes.failed })
+}
+
+/** The user interrupted: exit 130. */
+export function interrupted(): KeiError {
+  return new KeiError({
+    code: 'interrupted',
+    message: 'Interrupted',
+    hint: 'Nothing was changed. Run the command again.',
+    exitCode: exitCodes.interrupted,
+  })
 }

@@ -139,7 +139,7 @@ interface Import {
   target: string | undefined
 }
 
-const exportedName = /^export (?:async )?(?:function|const|interface|type|class) (\w+)/gm
+const exportedName = /^export (?:async )?(?:function\*?|const|interface|type|class) (\w+)/gm
 const importStatement =
   /^(?:import|export)\s+(type\s)?[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'|\bimport\('([^']+)'\)/gm
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { cacheFolder } from '../config/cache-folder.ts'
 import type { PostgresMajor } from '../config/config.ts'
-import { failure } from '../errors.ts'
+import { interrupted } from '../errors.ts'
 import type { Severity } from '../findings/finding.ts'
 import type { CheckReport } from '../findings/report.ts'
 import { findProject } from '../project/discover.ts'
@@ -95,15 +95,12 @@ async function judgeProject(
   options: CheckOptions,
 ): Promise<{ report: CheckReport; repeatable: boolean }> {
   const say = options.onProgress ?? (() => undefined)
-  const [{ loadParser }, { allRules }, { enableRules }, { parseFolder, historySubject }, { judge }] = await Promise.all(
-    [
-      import('../sql/parse.ts'),
-      import('../rules/registry.ts'),
-      import('./rule-settings.ts'),
-      import('./read-folder.ts'),
-      import('./judge.ts'),
-    ],
-  )
+  const { loadParser } = await import('../sql/parse.ts')
+  const { allRules } = await import('../rules/registry.ts')
+  const { enableRules } = await import('./rule-settings.ts')
+  const { parseFolder, historySubject } = await import('./read-folder.ts')
+  const { judge } = await import('./judge.ts')
+  const { redactReport } = await import('./redact-report.ts')
   const rules = enableRules(allRules, project.config.rules)
   const parser = await loadParser()
   say('Parsing')
@@ -122,6 +119,7 @@ async function judgeProject(
   }
 
   say('Judging')
+  const { only } = project
   const judgement = judge(
     {
       histories: folders.map((folder, index) => historySubject(folder, traces[index]?.traced)),
@@ -130,12 +128,11 @@ async function judgeProject(
       released: project.release.files,
     },
     rules,
-    { major, all: options.all, knownRules: allRules.map((rule) => rule.id) },
+    { major, all: options.all, knownRules: allRules.map((rule) => rule.id), only },
   )
 
-  const { only } = project
   const concerns = (file: string) => only === undefined || file === only
-  const findings = judgement.findings.filter(({ location }) => location.kind !== 'file' || concerns(location.file))
+  const { findings } = judgement
   const counted = folders.flatMap((folder) =>
     folder.migrations.filter(({ migration }) => concerns(migration.path)).map(({ statements }) => statements.length),
   )
@@ -164,11 +161,9 @@ async function judgeProject(
     notTraced,
     notices: [...project.notices, ...new Set(traces.flatMap((trace) => trace?.notices ?? []))],
   }
-  return { report, repeatable: traces.every((trace) => trace?.repeatable ?? true) }
+  return { report: redactReport(report), repeatable: traces.every((trace) => trace?.repeatable ?? true) }
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted === true) {
-    throw failure({ code: 'interrupted', message: 'Interrupted', hint: 'Nothing was changed. Run it again.' })
-  }
+  if (signal?.aborted === true) throw interrupted()
 }

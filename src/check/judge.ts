@@ -16,6 +16,16 @@ export interface JudgedMatter {
   released: ReadonlySet<string>
 }
 
+export interface JudgeOptions {
+  major: Major
+  /** Whether findings on released files are shown rather than counted. */
+  all: boolean
+  /** The ids of all rules, those that are off too. */
+  knownRules: readonly string[]
+  /** The one file that was asked for: the others are read, because it means little without them, but not judged. */
+  only?: string | undefined
+}
+
 export interface Judgement {
   findings: Finding[]
   /** Findings that are only counted, since they stand in released files. */
@@ -25,11 +35,7 @@ export interface Judgement {
 }
 
 /** Runs the rules over the matter. Pure: the same matter gives the same judgement. */
-export function judge(
-  matter: JudgedMatter,
-  rules: readonly EnabledRule[],
-  options: { major: Major; all: boolean; knownRules: readonly string[] },
-): Judgement {
+export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], options: JudgeOptions): Judgement {
   const write = createFindingWriter()
   const unknown = new Map<string, { rule: string; needs: string; count: number }>()
   const placed: PlacedFinding[] = []
@@ -55,18 +61,22 @@ export function judge(
     unknown.set(key, entry)
   }
 
-  for (const subject of matter.unreadable) run('unreadable', subject)
+  const concerns = ({ file }: { file: string }) => options.only === undefined || file === options.only
+  const ignores = matter.ignores.filter(concerns)
+
+  for (const subject of matter.unreadable.filter(concerns)) run('unreadable', subject)
   for (const history of matter.histories) {
-    for (const migration of history.migrations) {
+    for (const migration of history.migrations.filter(concerns)) {
       for (const statement of migration.statements) run('statement', statement)
       run('migration', migration)
     }
     run('history', history)
   }
-  const { kept, ignored } = applyIgnores(placed, matter.ignores)
+  const asked = placed.filter(({ finding: { location } }) => location.kind !== 'file' || concerns(location))
+  const { kept, ignored } = applyIgnores(asked, ignores)
   // Judged last: only now is known which of them took anything away.
   const before = placed.length
-  for (const subject of ignoreSubjects(matter.ignores, options.knownRules)) run('ignore', subject)
+  for (const subject of ignoreSubjects(ignores, options.knownRules)) run('ignore', subject)
   const all = [...kept, ...placed.slice(before)]
 
   const shown = options.all ? all : all.filter((one) => !isOnlyCounted(one, matter.released))

@@ -84,7 +84,7 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
     ),
     ...(trace && { catalog: trace.catalog }),
     complete: trace?.complete ?? false,
-    newMigration: (draft) => newMigration(folder, folder.migrations.at(-1)?.version, draft),
+    newMigration: (draft, after = folder.migrations.at(-1)?.version) => newMigration(folder, after, draft),
   }
   history.migrations = parsed.migrations.map(({ migration, statements, groups }, index) => {
     const subject: MigrationSubject = {

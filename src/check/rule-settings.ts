@@ -1,5 +1,5 @@
 import type { RuleSetting } from '../config/config.ts'
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../findings/nearest.ts'
 import { usageError } from '../errors.ts'
 import type { Severity } from '../findings/finding.ts'
 import type { Rule, RuleOptions } from '../rules/rule.ts'

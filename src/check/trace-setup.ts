@@ -1,4 +1,6 @@
+import { realpathSync } from 'node:fs'
 import { dirname, relative, resolve, sep } from 'node:path'
+import { isWithin } from '../config/within.ts'
 import { usageError } from '../errors.ts'
 import type { Project } from '../project/discover.ts'
 import { readSource } from '../project/files.ts'
@@ -10,12 +12,27 @@ import { readSource } from '../project/files.ts'
 export function readSetup({ root, config }: Project): string[] {
   return config.trace.setup.map((path) => {
     const absolute = resolve(dirname(config.file ?? root), path)
-    const reading = readSource(root, relative(root, absolute).split(sep).join('/'))
+    const real = realPath(absolute)
+    if (!isWithin(root, real)) throw refused(path, 'lies outside the repository')
+    const reading = readSource(root, relative(root, real).split(sep).join('/'))
     if (reading.kind === 'text') return reading.file.text
-    throw usageError({
-      code: 'invalid-config',
-      message: `trace.setup of kei.jsonc names ${path}, which ${reading.file.message}`,
-      hint: 'Correct the path; it is relative to kei.jsonc.',
-    })
+    throw refused(path, reading.file.message)
+  })
+}
+
+/** The path itself when there is nothing: reading it then says so. */
+function realPath(absolute: string): string {
+  try {
+    return realpathSync(absolute)
+  } catch {
+    return absolute
+  }
+}
+
+function refused(path: string, reason: string): Error {
+  return usageError({
+    code: 'invalid-config',
+    message: `trace.setup of kei.jsonc names ${path}, which ${reason}`,
+    hint: 'Name a file of the repository; the path is relative to kei.jsonc.',
   })
 }

@@ -7,8 +7,7 @@ export interface CommandOption {
   flags: string
   description: string
   choices?: readonly string[]
-  default?: string | boolean
-  /** May be given several times; the value is then a list. */
+  /** May be given several times; the value is then a list. Not together with `choices`. */
   repeatable?: boolean
 }
 

@@ -16,9 +16,11 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
   process.once('SIGINT', () => interruption.abort())
   process.once('SIGTERM', () => interruption.abort())
   // A reader that has seen enough (`| head`) is not an error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
 
   const context: CommandContext = { terminal, workingDirectory: process.cwd(), signal: interruption.signal }
   let exitCode: ExitCode = exitCodes.clean
@@ -93,15 +95,8 @@ function addCommand(parent: Commander, name: string, command: Command, run: Runn
   for (const option of command.options) {
     const built = new Option(option.flags, option.description)
     if (option.choices !== undefined) built.choices(option.choices)
-    if (option.default !== undefined) built.default(option.default)
     if (option.repeatable === true) {
-      const choices = option.choices
-      built.argParser((value: string, previous: string[] | undefined) => {
-        if (choices !== undefined && !choices.includes(value)) {
-          throw new CommanderError(2, 'kei.invalid-choice', `error: ${option.flags}: allowed are ${choices.join(', ')}`)
-        }
-        return [...(previous ?? []), value]
-      })
+      built.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value])
     }
     child.addOption(built)
   }

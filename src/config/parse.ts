@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { usageError } from '../errors.ts'
 import { defaultConfig } from './config.ts'
 import type { Config } from './config.ts'
-import { nearest } from './nearest.ts'
+import { nearest } from '../findings/nearest.ts'
 import { configSchema } from './schema.ts'
 
 interface Problem {

@@ -69,7 +69,7 @@ describe('pretty', () => {
 Not run on the shadow server, so judged by its text alone:
   m/1_a.sql:3
     no such role
-  1 statement after it did not run because of it
+    1 statement did not run because of it
 
 Could not be decided:
   prefer-gin: 2 places need a trace

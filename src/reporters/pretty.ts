@@ -106,21 +106,30 @@ function labelled(label: string, text: string, context: ReporterContext, colours
 }
 
 function notTracedTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
-  const roots = report.notTraced.filter((entry) => entry.root === undefined)
-  const followers = report.notTraced.length - roots.length
   // Without a server nothing ran; the sum says so, and a notice says why.
   if (report.notTraced.length === 0 || report.server === undefined) return []
+  const roots = report.notTraced.filter((entry) => entry.root === undefined)
+  const followers = new Map<string, number>()
+  for (const { root } of report.notTraced) {
+    if (root !== undefined) followers.set(placeText(root), (followers.get(placeText(root)) ?? 0) + 1)
+  }
   const lines = [colours.bold('Not run on the shadow server, so judged by its text alone:')]
   for (const entry of roots.slice(0, shownCauses)) {
-    lines.push(`  ${printable(entry.file)}:${entry.line}`, ...wrap(entry.cause, context.width, '    '))
+    const place = placeText(entry)
+    const after = followers.get(place)
+    lines.push(`  ${place}`, ...wrap(entry.cause, context.width, '    '))
+    if (after !== undefined) lines.push(`    ${count(after, 'statement')} did not run because of it`)
+    followers.delete(place)
   }
   if (roots.length > shownCauses) lines.push(`  and ${roots.length - shownCauses} more (--json lists them all)`)
-  if (followers > 0) {
-    lines.push(
-      `  ${count(followers, 'statement')} after ${roots.length === 1 ? 'it' : 'these'} did not run because of ${roots.length === 1 ? 'it' : 'them'}`,
-    )
+  for (const [place, after] of [...followers].slice(0, shownCauses)) {
+    lines.push(`  ${count(after, 'statement')} did not run because of ${place}`)
   }
   return [lines.join('\n')]
+}
+
+function placeText({ file, line }: { file: string; line: number }): string {
+  return `${printable(file)}:${line}`
 }
 
 function unknownTexts(report: CheckReport, colours: Colours): string[] {

@@ -45,8 +45,8 @@ export interface HistorySubject {
   catalog?: Catalog
   /** Whether every statement was traced: only then may absence from `catalog` be called absence. */
   complete: boolean
-  /** The files of one more migration, numbered after the last, as the folder's layout writes one. */
-  newMigration(draft: MigrationDraft): NewFile[]
+  /** The files of one more migration, numbered after version `after` (default: the last), as the layout writes one. */
+  newMigration(draft: MigrationDraft, after?: string): NewFile[]
 }
 
 /** What a fix puts into a migration of its own. */

@@ -87,9 +87,17 @@ export const pgPsql = defineCommand({
     const { program, args: all } = await psqlOfDevelopmentServer(await projectOf(context), given)
     const { spawn } = await import('node:child_process')
     const child = spawn(program, all, { stdio: 'inherit' })
+    // An interrupt is psql's to handle, as often as it comes: it cancels a query.
+    const leave = (): void => undefined
+    const end = (): void => void child.kill('SIGTERM')
+    process.on('SIGINT', leave)
+    process.on('SIGTERM', end)
     const code = await new Promise<number | null>((resolve, reject) => {
       child.on('error', reject)
       child.on('close', resolve)
+    }).finally(() => {
+      process.off('SIGINT', leave)
+      process.off('SIGTERM', end)
     })
     // psql's own codes: 0 done, 1 its own failure, 2 connection lost, 3 a script failed.
     return code === 0 ? exitCodes.clean : code === 2 ? exitCodes.connection : exitCodes.answerIsNo

@@ -13,7 +13,7 @@ export const rule = defineCommand({
     const { allRules } = await import('../../rules/registry.ts')
     const found = allRules.find((candidate) => candidate.id === name)
     if (found === undefined) {
-      const { nearest } = await import('../../config/nearest.ts')
+      const { nearest } = await import('../../findings/nearest.ts')
       const meant = nearest(
         name,
         allRules.map(({ id }) => id),

@@ -143,21 +143,18 @@ function lockedBy(group: ChangeGroup): string {
 /** The files the migration would be split into, each with the statements that go there; the first part stays. */
 function split(migration: MigrationSubject, groups: readonly ChangeGroup[]): string {
   const position = positionsOf(migration.text)
+  let after: string | undefined
   const files = groups.map((group, index) => {
     const lines = group.statements
       .toSorted((a, b) => a.statement.start - b.statement.start)
       .map(({ statement }) => `  line ${position(statement.start).line}: ${headOf(statement.text)}`)
-    return [index === 0 ? `${migration.file} keeps` : newFile(migration, group, index - 1), ...lines].join('\n')
+    if (index === 0) return [`${migration.file} keeps`, ...lines].join('\n')
+    const draft = { name: fileName(group), up: '', down: '', outsideTransaction: false }
+    const file = migration.history.newMigration(draft, after)[0]?.file ?? ''
+    after = /(\d+)_[^/]*(?:\/[^/]*)?$/.exec(file)?.[1]
+    return [file, ...lines].join('\n')
   })
   return `Split it into ${groups.length} migrations:\n${files.join('\n')}`
-}
-
-/** The file of the part that is `ahead` places behind the folder's next free version. */
-function newFile({ history }: MigrationSubject, group: ChangeGroup, ahead: number): string {
-  const [first] = history.newMigration({ name: fileName(group), up: '', down: '', outsideTransaction: false })
-  return (first?.file ?? '').replace(/\d+(?=_[^/]*(?:\/[^/]*)?$)/, (digits) =>
-    String(BigInt(digits) + BigInt(ahead)).padStart(digits.length, '0'),
-  )
 }
 
 function headOf(text: string): string {

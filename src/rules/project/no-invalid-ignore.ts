@@ -1,3 +1,4 @@
+import { nearest } from '../../findings/nearest.ts'
 import { defineRule } from '../rule.ts'
 
 export default defineRule({
@@ -68,26 +69,3 @@ export default defineRule({
     }
   },
 })
-
-/** The known rule with the smallest edit distance, when that is at most a third of its length. */
-function nearest(written: string, known: readonly string[]): string | undefined {
-  const [best] = known
-    .map((rule) => ({ rule, distance: editDistance(written, rule) }))
-    .filter(({ rule, distance }) => distance <= rule.length / 3)
-    .sort((a, b) => a.distance - b.distance)
-  return best?.rule
-}
-
-/** Levenshtein's distance: insertions, deletions and replacements of one character. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column)
-  for (let i = 0; i < a.length; i++) {
-    const next = [i + 1]
-    for (let j = 0; j < b.length; j++) {
-      const replaced = (row[j] ?? 0) + (a[i] === b[j] ? 0 : 1)
-      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    }
-    row = next
-  }
-  return row[b.length] ?? 0
-}
