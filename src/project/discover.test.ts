@@ -70,7 +70,7 @@ describe('findProject', () => {
   })
 
   it('takes a folder, whatever its name, when it is the one that was asked for', async () => {
-    expect(await foldersOf(below('changes', one), 'changes')).toEqual(['kei .'])
+    expect(await foldersOf(below('changes', one), 'changes')).toEqual(['kei changes'])
     const root = repositoryWith(below('changes', one))
     const project = await findProject('changes', root)
     expect(project.root).toBe(root)
@@ -86,7 +86,7 @@ describe('findProject', () => {
   it('takes one file, and reads its folder whole', async () => {
     const root = folderWith(below('migrations', { ...one, '2_b.sql': 'SELECT 2;' }))
     const project = await findProject('migrations/2_b.sql', root)
-    expect(project.only).toBe('2_b.sql')
+    expect(project.only).toBe('migrations/2_b.sql')
     expect(project.folders[0]?.migrations).toHaveLength(2)
   })
 

@@ -17,7 +17,10 @@ import type { FoundFolder } from './search.ts'
 
 /** What a repository holds that kei judges. */
 export interface Project {
-  /** Real absolute path of the repository; without one, of the folder that was asked for. All paths are relative to it. */
+  /**
+   * Real absolute path of the repository. Without one, of the working directory, so that the paths of a report can be
+   * opened from there, or of the folder that was asked for when it lies elsewhere. All paths are relative to it.
+   */
   root: string
   config: Config
   /** At least one. */
@@ -42,7 +45,7 @@ export interface Project {
 export async function findProject(path: string, workingDirectory: string = process.cwd()): Promise<Project> {
   const asked = locate(path, workingDirectory)
   const repository = findRepository(asked.folder)
-  const root = repository ?? asked.folder
+  const root = repository ?? rootWithout(asked.folder, workingDirectory)
   const config = await readConfig(asked.folder, repository)
 
   const { folders, notices } = readFolders(chooseFolders(root, asked.folder, asked.file !== undefined, config))
@@ -56,6 +59,11 @@ export async function findProject(path: string, workingDirectory: string = proce
   }
   if (release.notice !== undefined) notices.push(release.notice)
   return { root, config, folders, only, release, notices }
+}
+
+function rootWithout(folder: string, workingDirectory: string): string {
+  const here = realpathSync(workingDirectory)
+  return isWithin(here, folder) ? here : folder
 }
 
 interface Candidate {

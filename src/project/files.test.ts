@@ -125,7 +125,8 @@ describe('readSource', () => {
     expect(readSource('/dev', 'zero')).toMatchObject({ file: { code: 'not-a-regular-file' } })
   })
 
-  it.skipIf(isRoot)('says that it may not read a file', () => {
+  it('says that it may not read a file', (context) => {
+    if (isRoot) context.skip('root may read every file and has a cache of its own')
     const root = folderWith({ 'x.sql': '' })
     chmodSync(join(root, 'x.sql'), 0)
     expect(readSource(root, 'x.sql')).toMatchObject({ file: { code: 'permission-denied' } })

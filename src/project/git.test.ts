@@ -115,7 +115,8 @@ describe('releasedFiles', () => {
     })
   })
 
-  it.runIf(isRoot)('reads a repository of another user, which git itself refuses', async () => {
+  it('reads a repository of another user, which git itself refuses', async (context) => {
+    if (!isRoot) context.skip('only root can act for another user')
     const root = repositoryWith(files)
     for (const entry of ['', ...(readdirSync(root, { recursive: true }) as string[])]) {
       chownSync(join(root, entry), 65534, 65534)

@@ -104,4 +104,17 @@ describe('kei check on bad input', () => {
     expect(ran.out).not.toContain('\u001b[31m')
     expect(ran.out).toContain('\\x1b[31m')
   })
+
+  it('judges only the file that was asked for', async () => {
+    const files = {
+      'migrations/1_a.sql': '-- kei: ignore prefer-identity: it is small\nCREATE TABLE t (id serial);',
+      'migrations/2_b.sql': 'CREATE TABLE u (id serial);',
+    }
+    const ran = await check(files, ['--no-trace', '--json', 'migrations/2_b.sql'])
+    const { summary, findings } = JSON.parse(ran.out)
+    expect(findings.map(({ location }: { location: { file: string } }) => location.file)).toEqual([
+      'migrations/2_b.sql',
+    ])
+    expect(summary).toMatchObject({ files: 1, statements: 1, ignored: 0, warnings: 1 })
+  })
 })
