@@ -4,6 +4,7 @@ import { newMigration } from '../project/layouts/new-migration.ts'
 import type { MigrationFile, MigrationFolder } from '../project/migration-file.ts'
 import type { HistorySubject, MigrationSubject, UnreadableSubject } from '../rules/subject.ts'
 import type { Parser, SqlSyntaxError } from '../sql/parse.ts'
+import { redactServerMessage } from '../sql/redact.ts'
 import { readSchema } from '../sql/schema-text.ts'
 import type { Statement } from '../sql/statement.ts'
 import { groupStatements } from '../sql/transactions.ts'
@@ -50,7 +51,7 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
       unreadable.push({
         file: up.file,
         code: 'syntax-error',
-        message: parsed.message,
+        message: redactServerMessage(parsed.message, text.slice(Math.max(0, parsed.offset - 200), parsed.offset)),
         at: { start: parsed.offset, end: parsed.end },
         text,
       })

@@ -4,6 +4,7 @@ import { KeiError } from '../errors.ts'
 import type { NotTraced } from '../findings/report.ts'
 import type { Project } from '../project/discover.ts'
 import { positionsOf } from '../sql/positions.ts'
+import { redactServerMessage } from '../sql/redact.ts'
 import { traceHistory } from '../trace/history.ts'
 import type { HistoryTrace } from '../trace/history.ts'
 import type { ParsedFolder, TracedFolder } from './read-folder.ts'
@@ -85,7 +86,7 @@ function notTracedOf(parsed: ParsedFolder, trace: HistoryTrace): NotTraced[] {
         {
           file: migration.path,
           line: positions(statement.start).line,
-          cause: seen?.cause ?? 'it was not run',
+          cause: redactServerMessage(seen?.cause ?? 'it was not run'),
           ...(seen?.status === 'not-reached' && { root: seen.root }),
         },
       ]

@@ -16,7 +16,7 @@ export function readSetup({ root, config }: Project): string[] {
     if (!isWithin(root, real)) throw refused(path, 'lies outside the repository')
     const reading = readSource(root, relative(root, real).split(sep).join('/'))
     if (reading.kind === 'text') return reading.file.text
-    throw refused(path, reading.file.message)
+    throw refused(path, `cannot be used. ${reading.file.message}`)
   })
 }
 

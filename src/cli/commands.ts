@@ -5,6 +5,7 @@ export const commandModules: Readonly<Record<string, () => Promise<readonly Comm
   check: async () => [(await import('./commands/check.ts')).check],
   rules: async () => [(await import('./commands/rules.ts')).rules],
   rule: async () => [(await import('./commands/rule.ts')).rule],
+  connect: async () => [(await import('./commands/connect.ts')).connectCommand],
   pg: async () => {
     const { pgPsql, pgStart, pgStatus, pgStop } = await import('./commands/pg.ts')
     return [pgStart, pgStop, pgStatus, pgPsql]

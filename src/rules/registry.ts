@@ -2,6 +2,7 @@
 import noDuplicateVersion from './migration/no-duplicate-version.ts'
 import noInvalidIgnore from './project/no-invalid-ignore.ts'
 import noMegaMigration from './migration/no-mega-migration.ts'
+import noRefusedStatement from './migration/no-refused-statement.ts'
 import noSyntaxError from './project/no-syntax-error.ts'
 import noUnreadableFile from './project/no-unreadable-file.ts'
 import preferGin from './schema/prefer-gin.ts'
@@ -15,6 +16,7 @@ export const allRules: readonly Rule[] = [
   noDuplicateVersion,
   noInvalidIgnore,
   noMegaMigration,
+  noRefusedStatement,
   noSyntaxError,
   noUnreadableFile,
   preferGin,

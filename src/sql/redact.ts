@@ -23,6 +23,22 @@ export function redactSql(sql: string): string {
 }
 
 /**
+ * A message of PostgreSQL's without the text that it quotes, where that may be a secret: a string literal, whole or
+ * cut off, and whatever `context`, the statement's text before the place, gives reason to hide. One line.
+ */
+export function redactServerMessage(message: string, context = ''): string {
+  const [, said, token] = /^(.*?) at or near "([\s\S]*)"?$/.exec(message) ?? []
+  if (said === undefined || token === undefined) return redactText(message)
+  const isLiteral = /^(?:[a-z]{0,2}&?['$]|")/i.test(token)
+  if (isLiteral || beforeSecret.test(context)) return `${redactText(said)} at or near a text that is not shown`
+  const line = token.replace(/"$/, '').split('\n')[0] ?? ''
+  return `${redactText(said)} at or near "${redactText(line)}"`
+}
+
+/** What precedes a secret closely, also misspelt. */
+const beforeSecret = /(?:pass?w|identified\s+by|secret|token)[^;]{0,40}$/i
+
+/**
  * Where the secrets in SQL are, in order: literals after PASSWORD or an option whose name says that it is secret
  * (CREATE ROLE, USER MAPPING, SERVER), and what `redactText` takes away within string literals, quoted names and
  * comments: the connection strings of CREATE SUBSCRIPTION and dblink among them. Code outside of these is left alone:
@@ -36,7 +52,7 @@ export function secretsInSql(sql: string): Span[] {
 
 /** Names of options and keywords whose value is a secret: `password`, `sslpassword`, `oauth_client_secret` … */
 const secretName = /(?:password|passwd|secret|token|api_key|access_key|client_key|server_key)$/i
-const mayHoldSecret = /:\/\/|passw|pwd|secret|token|_key/i
+const mayHoldSecret = /:\/\/|passw|pwd|secret|token|_key|\b(?:role|user|group)\s/i
 
 /** How deep code in a literal within code in a literal is read. */
 const deepestCode = 4
@@ -44,16 +60,28 @@ const deepestCode = 4
 function secretsInCode(sql: string, depth: number): Span[] {
   const found: Span[] = []
   let previous = ''
+  let words = 0
+  let ofRole = false
   for (let at = 0; at < sql.length;) {
     const start = skipBlank(sql, at)
     if (start > at) add(found, secretsInText(sql.slice(at, start)), at)
+    if (sql.slice(at, start).includes(';')) words = 0
     if (start === sql.length) break
     const prefix = /^[uU]&'/.test(sql.slice(start, start + 3)) ? 2 : 0
     const end = tokenEnd(sql, start + prefix)
     const token = sql.slice(start, end)
     if (token.startsWith('"')) add(found, secretsInText(token), start)
-    const literal = secretName.test(previous) || mayHoldSecret.test(token) ? readStringLiteral(token) : undefined
-    if (literal !== undefined) add(found, secretsInLiteral(literal, secretName.test(previous), depth), start)
+    // In a statement about a role every text but the end of its validity may be the password, whatever word was
+    // misspelt before it; so may the word after PASSWORD.
+    words++
+    if (words === 2) ofRole = /^(?:role|user|group)$/i.test(token)
+    if (words === 1) ofRole = false
+    const isSecret = secretName.test(previous) || (ofRole && !/^until$/i.test(previous))
+    const literal = isSecret || mayHoldSecret.test(token) ? readStringLiteral(token) : undefined
+    if (literal !== undefined) add(found, secretsInLiteral(literal, isSecret, depth), start)
+    else if (ofRole && secretName.test(previous) && /^["\w]/.test(token) && !/^null$/i.test(token)) {
+      found.push({ start, end })
+    }
     // `password = 'x'` and `password => 'x'` name their value too.
     if (token !== '=' && token !== '>') previous = token.startsWith('"') ? token.slice(1, -1) : token
     at = end

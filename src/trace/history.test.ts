@@ -3,9 +3,12 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { cacheFolder } from '../config/cache-folder.ts'
 import { forget, newFolder, outcomesOf, traceOf, tracesOf } from '../../test/trace.ts'
 import type { History, TraceOptions } from '../../test/trace.ts'
-import { withDatabase } from '../../test/postgres.ts'
+import { acquireShadow } from '../postgres/shadow/acquire.ts'
 import { evidencePath } from './evidence-cache.ts'
 import type { HistoryTrace } from './history.ts'
+
+/** A project with a cluster of its own, where every session and database of a run is the test's. */
+const alone = `the tests of kei, ${process.pid}`
 
 describe('a file runs as its runner runs it', () => {
   test('a new enum value cannot be used in the transaction that adds it, and what does not need it is traced', async () => {
@@ -282,22 +285,81 @@ describe('the cache', () => {
   }
 })
 
-test('an interrupted trace stops its statement and leaves no database behind', async () => {
-  const abort = new AbortController()
-  const running = traceOf(
-    { '1.sql': 'create table a (x int)', '2.sql': 'select pg_sleep(20)' },
-    {
-      signal: abort.signal,
-      onProgress: ({ message }) => message === '2.sql' && setTimeout(() => abort.abort(), 100),
-    },
-  )
-  await expect(running).rejects.toMatchObject({ code: 'interrupted', exitCode: 130 })
-  await withDatabase(17, async (client) => {
-    const { rows } = await client.query(
-      "select from pg_stat_activity where query = 'select pg_sleep(20)' and state = 'active'",
+describe('an interrupted trace', () => {
+  for (const mode of ['grouped', 'statement'] as const) {
+    test(`stops the statements of mode ${mode} and leaves no database behind`, async () => {
+      const abort = new AbortController()
+      let aborted = 0
+      const running = traceOf(
+        { '1.sql': 'create table a (x int)', '2.sql': Array(3).fill('select pg_sleep(8)').join('; ') },
+        {
+          mode,
+          project: alone,
+          signal: abort.signal,
+          onProgress: ({ message }) => {
+            if (message !== '2.sql') return
+            setTimeout(() => {
+              aborted = performance.now()
+              abort.abort()
+            }, 300)
+          },
+        },
+      )
+      await expect(running).rejects.toMatchObject({ code: 'interrupted', exitCode: 130 })
+      expect(performance.now() - aborted).toBeLessThan(5_000)
+
+      const shadow = await acquireShadow({ major: 17, project: alone, cacheFolder: cacheFolder() })
+      const admin = await shadow.connect({ database: 'postgres' })
+      const left = await admin.query(String.raw`select datname from pg_database where datname like 'kei\_run\_%'`)
+      const busy = await admin.query("select query from pg_stat_activity where query like 'select pg_sleep%'")
+      await admin.end()
+      await shadow.release()
+      expect(left.rows).toEqual([])
+      expect(busy.rows).toEqual([])
+    })
+  }
+
+  test('stops SQL that catches its cancellation', async () => {
+    const abort = new AbortController()
+    const stubborn = `do $$ begin loop
+  begin perform pg_sleep(1); exception when query_canceled then null; end; end loop; end $$`
+    const running = traceOf(
+      { '1.sql': stubborn },
+      {
+        project: alone,
+        signal: abort.signal,
+        onProgress: ({ message }) => message === '1.sql' && setTimeout(() => abort.abort(), 300),
+      },
     )
-    expect(rows).toEqual([])
+    const began = performance.now()
+    await expect(running).rejects.toMatchObject({ code: 'interrupted' })
+    expect(performance.now() - began).toBeLessThan(8_000)
   })
+})
+
+describe('a setting that the server refuses', () => {
+  const cases = [
+    { options: { timeZone: 'Mars/Olympus' }, key: 'trace.timeZone', value: 'Mars/Olympus' },
+    { options: { searchPath: 'app,,public' }, key: 'trace.searchPath', value: 'app,,public' },
+  ]
+  for (const { options, key, value } of cases) {
+    test(`${key} is named, and no session stays open`, async () => {
+      const running = traceOf({ '1.sql': 'create table a (x int)' }, { project: alone, ...options })
+      await expect(running).rejects.toMatchObject({
+        code: 'invalid-config',
+        exitCode: 2,
+        message: expect.stringContaining(`${key} "${value}"`),
+        hint: `Correct ${key} in kei.jsonc.`,
+      })
+      const shadow = await acquireShadow({ major: 17, project: alone, cacheFolder: cacheFolder() })
+      const admin = await shadow.connect({ database: 'postgres' })
+      const open = `select application_name, datname from pg_stat_activity
+where backend_type = 'client backend' and pid <> pg_backend_pid()`
+      await expect.poll(async () => (await admin.query(open)).rows, { timeout: 3_000 }).toEqual([])
+      await admin.end()
+      await shadow.release()
+    })
+  }
 })
 
 test('a history of no files needs no server', async () => {

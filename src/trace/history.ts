@@ -35,7 +35,7 @@ export interface HistoryTrace {
  * not run again; when all of it is known, no server is needed.
  *
  * It never fails because of a statement: what cannot be traced is told in its `StatementTrace`.
- * @throws KeiError as `acquireShadow`; `trace-setup-failed`; `interrupted`; `shadow-lost`;
+ * @throws KeiError as `acquireShadow`; `invalid-config`; `trace-setup-failed`; `interrupted`; `shadow-lost`;
  * `statement-cannot-be-stopped`
  */
 export async function traceHistory(request: TraceRequest): Promise<HistoryTrace> {

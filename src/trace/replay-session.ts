@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Client, DatabaseError } from 'pg'
+import { usageError } from '../errors.ts'
 import type { Guard } from '../postgres/shadow/guard.ts'
 import {
   decodeEvent,
@@ -72,7 +73,10 @@ export interface ReplaySession {
   end(): Promise<void>
 }
 
-/** Takes over a fresh connection of the role. `mark` is the recorder's, see `markRecorder`. */
+/**
+ * Takes over a fresh connection of the role. `mark` is the recorder's, see `markRecorder`.
+ * @throws KeiError `invalid-config` when the server refuses a setting
+ */
 export async function openReplaySession(
   client: Client,
   options: { pid: number; mark: string; guard: Guard; settings: SessionSettings },
@@ -93,16 +97,11 @@ export async function openReplaySession(
   client.on('error', () => (lost = true))
 
   // Whoever creates a role may then act as it, as the superuser could who runs most histories in truth.
-  const values = Object.entries({
-    createrole_self_grant: 'set, inherit',
-    ...(settings.timeZone !== undefined && { timezone: settings.timeZone }),
-    ...(settings.searchPath !== undefined && { search_path: settings.searchPath }),
-  }).flat()
-  const calls = values.flatMap((_, index) => {
-    return index % 2 === 0 ? [`pg_catalog.set_config($${index + 1}, $${index + 2}, false)`] : []
-  })
-  const settingsQuery = { text: `select ${calls.join(', ')}`, values }
-  await client.query(settingsQuery)
+  const given: Setting[] = [{ name: 'createrole_self_grant', value: 'set, inherit' }]
+  if (settings.timeZone !== undefined) given.push({ name: 'timezone', value: settings.timeZone, key: 'trace.timeZone' })
+  if (settings.searchPath !== undefined)
+    given.push({ name: 'search_path', value: settings.searchPath, key: 'trace.searchPath' })
+  await applySettings(client, given)
 
   /** What the session has set for itself, a statement_timeout of a millisecond, may stop kei's own statements. */
   async function orLose(work: () => Promise<void>): Promise<void> {
@@ -181,13 +180,39 @@ export async function openReplaySession(
     async reset() {
       await orLose(async () => {
         await client.query('discard all')
-        await client.query(settingsQuery)
+        await applySettings(client, given)
       })
     },
     lost: () => lost,
     async end() {
       if (!lost) await client.end().catch(() => undefined)
     },
+  }
+}
+
+interface Setting {
+  name: string
+  value: string
+  /** Where kei.jsonc has it. */
+  key?: string
+}
+
+async function applySettings(client: Client, settings: readonly Setting[]): Promise<void> {
+  await Promise.all(settings.map((setting) => applySetting(client, setting)))
+}
+
+async function applySetting(client: Client, { name, value, key }: Setting): Promise<void> {
+  try {
+    await client.query('select pg_catalog.set_config($1, $2, false)', [name, value])
+  } catch (error) {
+    // invalid_parameter_value
+    if (key === undefined || (error as DatabaseError).code !== '22023') throw error
+    throw usageError({
+      code: 'invalid-config',
+      message: `The server refuses ${key} ${JSON.stringify(value)}: ${(error as Error).message}`,
+      hint: `Correct ${key} in kei.jsonc.`,
+      cause: error,
+    })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { KeiError } from '../errors.ts'
+import { KeiError, interrupted } from '../errors.ts'
 import type { Observation, StatementTrace } from '../findings/observation.ts'
 import type { RelationLock } from '../findings/lock-mode.ts'
 import { nodeOf, statementOf } from '../sql/statement.ts'
@@ -24,6 +24,8 @@ export interface Replay {
   extensions: ExtensionPlan
   /** Names that are missing because of earlier failures; those of this file are added. */
   lost: LostNames
+  /** Ends the run between two statements; whoever aborts it also sees to the one that is running. */
+  signal: AbortSignal | undefined
 }
 
 export interface FileToRun {
@@ -53,13 +55,19 @@ const mostFailures = 8
  *
  * A statement that fails takes its transaction with it. The transaction then runs again without that statement: what
  * follows usually stands on its own, and where the history is known to have run, the failure is the shadow's.
+ * @throws KeiError `interrupted`, `statement-cannot-be-stopped`
  */
 export async function runFile(file: FileToRun, replay: Replay): Promise<FileRun> {
   const run: Run = { file, replay, traces: new Map(), failures: 0, stopped: undefined, lost: [] }
   for (const group of groupStatements(file.statements, file.mode)) {
     if (run.stopped !== undefined) break
+    heedSignal(run)
     if (group.kind === 'transaction') await runGroup(group.statements, group.rolledBack === true, run)
-    else for (const statement of group.statements) await runAlone(statement, run)
+    else
+      for (const statement of group.statements) {
+        heedSignal(run)
+        await runAlone(statement, run)
+      }
   }
 
   const stopped = run.stopped
@@ -91,8 +99,17 @@ const controlTrace: StatementTrace = {
   observation: observeUnread({ events: [], notices: [], milliseconds: 0 }),
 }
 
-/** Notes a failure as a root or as what follows from an earlier one. */
+/** @throws KeiError `interrupted` */
+function heedSignal({ replay }: Run): void {
+  if (replay.signal?.aborted === true) throw interrupted()
+}
+
+/**
+ * Notes a failure as a root or as what follows from an earlier one.
+ * @throws KeiError `interrupted` when that is why
+ */
 function fail(statement: Statement, error: ReplayError, run: Run): void {
+  heedSignal(run)
   const { file, replay } = run
   const earlier = rootOf(replay.lost, error)
   const code = earlier === undefined && isNamingError(error) ? file.codeBefore : undefined
@@ -123,6 +140,7 @@ function skip(statement: Statement, edited: { cause: string; leavesOut: boolean 
 async function runGroup(statements: readonly Statement[], rolledBack: boolean, run: Run): Promise<void> {
   let together: Statement[] = []
   for (const statement of statements) {
+    heedSignal(run)
     if (behaviourOf(statement) !== 'outside') {
       together.push(statement)
       continue
@@ -141,6 +159,7 @@ async function runGroup(statements: readonly Statement[], rolledBack: boolean, r
 async function runTransaction(statements: readonly Statement[], rolledBack: boolean, run: Run): Promise<void> {
   let left = statements
   while (left.length > 0) {
+    heedSignal(run)
     const failure = await tryTransaction(left, rolledBack, run)
     if (failure === undefined) return
     fail(failure.statement, failure.error, run)
@@ -171,6 +190,7 @@ async function tryTransaction(
   beginTransaction(ledger)
   let last: Statement | undefined
   for (const statement of statements) {
+    heedSignal(run)
     last = statement
     const error = (await step(statement, run)) ?? (await begun.then(() => undefined, unreadable))
     if (error === undefined) continue
@@ -226,7 +246,9 @@ async function step(statement: Statement, run: Run): Promise<ReplayError | undef
   // Tables are empty here. With this, a scan of one means that no index would serve on a full one either; such
   // statements need whole rows, so that an index cannot be read from end to end in place of the table.
   const finds = statement.tag === 'UpdateStmt' || statement.tag === 'DeleteStmt'
-  if (finds) await session.setSequentialScans(false)
+  // Fails where BEGIN did, and where the session is gone.
+  const refused = finds ? await session.setSequentialScans(false).then(() => undefined, unreadable) : undefined
+  if (refused !== undefined) return refused
   const { ran, reading: held } = lockless.has(statement.tag)
     ? { ran: await session.run(edited.text), reading: undefined }
     : await session.runAndRead(edited.text, ledger.newestConstraint)

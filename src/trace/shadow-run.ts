@@ -1,5 +1,5 @@
 import { basename } from 'node:path/posix'
-import { KeiError, failure } from '../errors.ts'
+import { KeiError, failure, interrupted } from '../errors.ts'
 import type { Catalog } from '../findings/catalog.ts'
 import { readCatalog } from '../postgres/catalog/snapshot.ts'
 import { positionsOf } from '../sql/positions.ts'
@@ -14,10 +14,13 @@ import type { FileRun } from './run-file.ts'
 import type { StubPlan } from './stubs.ts'
 import { isSyntaxError, statementsOf } from './trace-request.ts'
 import type { TraceMigration, TraceRequest } from './trace-request.ts'
-import { interrupted, openWorkplace } from './workplace.ts'
+import { openWorkplace } from './workplace.ts'
 import type { Sessions, Workplace } from './workplace.ts'
 
 const defaultHistoryTime = 600_000
+
+/** Times that a history is begun while other runs remove what it keeps on its way; the last time it keeps nothing. */
+const mostAttempts = 3
 
 /** What is to be traced, and what of it is known. */
 export interface ShadowRunPlan {
@@ -61,7 +64,12 @@ export async function traceOnShadow(
     onProgress: (message) => onProgress?.({ message, done: 0, total: request.migrations.length }),
   })
   try {
-    return await traceIn(workplace, plan, evidence, deadline, keep)
+    for (let attempt = 1; attempt <= mostAttempts; attempt++) {
+      const keepsOnTheWay = workplace.keepsTemplates && attempt < mostAttempts
+      const run = await traceIn(workplace, plan, evidence, deadline, keep, keepsOnTheWay)
+      if (run !== 'template-gone') return run
+    }
+    throw new Error('a run that keeps nothing on its way cannot miss what it kept')
   } finally {
     await workplace.close()
   }
@@ -73,23 +81,24 @@ interface Deadline {
   historyTime: number
 }
 
+/**
+ * Runs the history from the nearest state that there is. Where `keepsOnTheWay`, it goes on from a copy of each state
+ * worth keeping; `template-gone` when another run removed one before it was copied.
+ */
 async function traceIn(
   workplace: Workplace,
   plan: ShadowRunPlan,
   evidence: ReadonlyMap<string, FileRun>,
   deadline: Deadline,
   keep: (run: ShadowRun) => Promise<void>,
-): Promise<ShadowRun> {
+  keepsOnTheWay: boolean,
+): Promise<ShadowRun | 'template-gone'> {
   const { request, stubs, chain } = plan
   const { migrations, signal } = request
   const start = await startingDatabase(workplace, plan)
   const { from } = start
   let { database } = start
   let sessions: Sessions | undefined
-  const onAbort = () => {
-    if (sessions !== undefined) void workplace.cancel(sessions.session.pid).catch(() => undefined)
-  }
-  signal?.addEventListener('abort', onAbort)
   try {
     sessions = await workplace.open(database, { empty: start.empty })
     const lost = noLostNames()
@@ -102,12 +111,11 @@ async function traceIn(
     let repeatable = true
     for (const [index, migration] of migrations.entries()) {
       if (index < from) continue
-      if (index > from && repeatable && workplace.keepsTemplates && isBoundary(index, plan)) {
+      if (index > from && repeatable && keepsOnTheWay && isBoundary(index, plan)) {
         await sessions.end()
         await workplace.databases.keep(database, hashAfter(chain, index))
         const copy = await workplace.databases.copy(workplace.owner, hashAfter(chain, index))
-        // Another run removed it at once: begin again from what there is.
-        if (copy === undefined) return await traceIn(workplace, plan, evidence, deadline, keep)
+        if (copy === undefined) return 'template-gone'
         database = copy
         sessions = await workplace.open(database, { empty: false })
       }
@@ -115,7 +123,7 @@ async function traceIn(
       const run =
         Date.now() > deadline.at
           ? outOfTime(migration, deadline.historyTime)
-          : await runMigration(migration, sessions, stubs, lost, codeBefore(migration, request.code ?? []))
+          : await runMigration(migration, sessions, plan, lost)
       if (signal?.aborted === true) throw interrupted()
       if (run.stopped) repeatable = false
       files.set(hashAfter(chain, index + 1), run)
@@ -144,8 +152,6 @@ async function traceIn(
     await sessions?.end()
     await workplace.databases.drop(database).catch(() => undefined)
     throw signal?.aborted === true ? interrupted() : error instanceof KeiError ? error : shadowLost(error)
-  } finally {
-    signal?.removeEventListener('abort', onAbort)
   }
 }
 
@@ -183,12 +189,17 @@ function isBoundary(index: number, { request, known }: ShadowRunPlan): boolean {
 async function runMigration(
   migration: TraceMigration,
   sessions: Sessions,
-  stubs: StubPlan,
+  { request, stubs }: ShadowRunPlan,
   lost: LostNames,
-  code: string | undefined,
 ): Promise<FileRun> {
   if (isSyntaxError(migration.statements)) return { traces: [], lost: [], stopped: false }
-  const replay = { ...sessions, extensions: stubs.extensions, lost: { entries: [...lost.entries] } }
+  const code = codeBefore(migration, request.code ?? [])
+  const replay = {
+    ...sessions,
+    extensions: stubs.extensions,
+    lost: { entries: [...lost.entries] },
+    signal: request.signal,
+  }
   const run = await runFile(
     {
       mode: migration.section.mode,

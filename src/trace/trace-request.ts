@@ -30,7 +30,7 @@ export interface TraceRequest {
   limits?: Partial<TraceLimits>
   /** Called before each file that is traced, and when the server takes its time. */
   onProgress?: (progress: TraceProgress) => void
-  /** Cancels the running statement on the server and ends the trace with `interrupted`. */
+  /** Ends the session on the server, with what it is running, and the trace with `interrupted`. */
   signal?: AbortSignal
 }
 

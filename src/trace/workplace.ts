@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createHash } from 'node:crypto'
 import { escapeIdentifier } from 'pg'
 import type { Client } from 'pg'
-import { KeiError, exitCodes, failure, usageError } from '../errors.ts'
+import { failure, interrupted, usageError } from '../errors.ts'
 import { acquireShadow } from '../postgres/shadow/acquire.ts'
 import { startGuard } from '../postgres/shadow/guard.ts'
 import type { GuardLimits } from '../postgres/shadow/guard.ts'
@@ -26,15 +26,17 @@ export interface Workplace {
   hasTemplate(hash: string): boolean
   /** Whether templates may be kept. */
   keepsTemplates: boolean
-  /** Opens the sessions of a database; an `empty` one gets all that the history finds when it starts. */
+  /**
+   * Opens the sessions of a database; an `empty` one gets all that the history finds when it starts. The request's
+   * signal ends the replay session on the server.
+   * @throws KeiError `invalid-config`, `trace-setup-failed`, `interrupted`
+   */
   open(database: string, options: { empty: boolean }): Promise<Sessions>
   /**
    * Keeps the database that a history was run in, which no session may be using, for those that begin with it; or
    * drops it where roles, which no database holds, are part of what the history left.
    */
   settle(database: string, hash: string): Promise<void>
-  /** Stops the statement that a session is running. */
-  cancel(pid: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -106,7 +108,7 @@ export async function openWorkplace(request: WorkplaceRequest): Promise<Workplac
 
 function workplace(
   place: { shadow: Shadow; admin: Client; databases: RunDatabases; owner: string; given: ReadonlySet<string> },
-  { stubs, setup, settings, limits }: WorkplaceRequest,
+  { stubs, setup, settings, limits, signal }: WorkplaceRequest,
   hasTemplate: (hash: string) => boolean,
 ): Workplace {
   const { shadow, admin, databases, owner, given } = place
@@ -118,17 +120,29 @@ function workplace(
     keepsTemplates: !touchesRoles,
     async open(database, { empty }) {
       const superuser = await shadow.connect({ database })
-      if (empty) await furnish(superuser, database, stubs)
-      const mark = await markRecorder(superuser)
-      const client = await withLogin(admin, () => openOwnerSession(shadow, admin, { owner: { name: owner }, database }))
-      const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid')
-      const pid = rows[0]?.pid ?? 0
-      const guard = await startGuard({ shadow, database, pid, limits })
-      const session = await openReplaySession(client, { pid, mark, guard, settings })
+      const opened: { end(): Promise<void> }[] = [superuser]
+      let onAbort: () => void = () => undefined
       const end = async () => {
-        await Promise.all([session.end(), superuser.end().catch(() => undefined), guard.end().catch(() => undefined)])
+        signal?.removeEventListener('abort', onAbort)
+        await Promise.allSettled(opened.map((each) => each.end()))
       }
       try {
+        if (empty) await furnish(superuser, database, stubs)
+        const mark = await markRecorder(superuser)
+        const client = await withLogin(admin, () =>
+          openOwnerSession(shadow, admin, { owner: { name: owner }, database }),
+        )
+        let session: ReplaySession | undefined
+        opened.push({ end: () => (session ?? client).end() })
+        const { rows } = await client.query<{ pid: number }>('select pg_catalog.pg_backend_pid() as pid')
+        const pid = rows[0]?.pid ?? 0
+        const guard = await startGuard({ shadow, database, pid, limits })
+        opened.push(guard)
+        session = await openReplaySession(client, { pid, mark, guard, settings })
+        if (signal?.aborted === true) throw interrupted()
+        // A cancellation may come between two statements, or be caught by SQL; the end of the session may not.
+        onAbort = () => void admin.query('select pg_terminate_backend($1)', [pid]).catch(() => undefined)
+        signal?.addEventListener('abort', onAbort)
         if (empty) await furnishAsOwner(session, stubs, setup)
         return { session, superuser, ledger: await session.openLedger(), end }
       } catch (error) {
@@ -142,9 +156,6 @@ function workplace(
       await databases.drop(database)
       // Made by SQL whose text did not show it; one that a kept database needs stays.
       for (const role of made) await admin.query(`drop role ${escapeIdentifier(role)}`).catch(() => undefined)
-    },
-    async cancel(pid) {
-      await admin.query('select pg_cancel_backend($1)', [pid])
     },
     async close() {
       try {
@@ -263,13 +274,4 @@ async function emptyCluster(admin: Client): Promise<void> {
       cause: error,
     })
   }
-}
-
-/** The user ended the run: exit 130. */
-export function interrupted(): KeiError {
-  return new KeiError({
-    code: 'interrupted',
-    message: 'The trace was interrupted; nothing of it is left behind.',
-    exitCode: exitCodes.interrupted,
-  })
 }

@@ -23,6 +23,25 @@ describe('kei check keeps secrets to itself', () => {
     expect(out + err).not.toContain(secret)
   })
 
+  it.each([
+    `CREATE ROLE z PASSWORD '${secret};\nCREATE TABLE s2(id serial);`,
+    `CREATE ROLE z PASSWORD E'${secret}`,
+    `ALTER ROLE z PASSWORD $x$${secret} ;`,
+    `CREATE ROLE z PASSWORD "${secret}";`,
+    `ALTER ROLE z PASSWORD ${secret.replace('-', '')};`,
+    `ALTER ROLE z PASWORD '${secret}';`,
+    `CREATE USER z IDENTIFIED BY '${secret}';`,
+    `DO $$ BEGIN EXECUTE 'CREATE ROLE x PASSWORD ''${secret}'; END $$;`,
+  ])('in what PostgreSQL says of a mistake: %#', async (sql) => {
+    const folder = folderWith({ 'migrations/1_a.sql': sql })
+    for (const reporter of ['pretty', 'json']) {
+      const { out, err } = await kei(['check', '--reporter', reporter], { cwd: folder })
+      expect(out + err).not.toContain(secret)
+      expect(out + err).not.toContain(secret.replace('-', ''))
+      expect(out).toMatch(/at or near|unterminated|unrecognized/)
+    }
+  })
+
   it('reads no setup file outside the repository, by any path', async () => {
     const outside = folderWith({ 'x.sql': `sekret ${secret}` })
     const folder = folderWith({

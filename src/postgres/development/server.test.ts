@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, lstatSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, realpath, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { Client } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import '../../../test/programs.ts'
 import { findProgram } from '../programs.ts'
+import { developmentPlaces } from './places.ts'
 import {
   developmentServerStatus,
   psqlOfDevelopmentServer,
@@ -104,6 +105,31 @@ test('a cluster that came with the repository is not run', async () => {
   await stopDevelopmentServer(stranger)
   running(await startDevelopmentServer(stranger))
   await stopDevelopmentServer(stranger)
+})
+
+test('psql is not sent to a server that the repository names', async () => {
+  const stranger = { ...project, projectFolder: join(folder, 'stranger') }
+  const { dataDirectory, socketDirectory } = developmentPlaces(stranger.projectFolder)
+  await mkdir(dataDirectory, { recursive: true })
+  writeFileSync(join(dataDirectory, 'PG_VERSION'), '17\n')
+  const posing = execFile('sh', ['-c', 'read -r line', dataDirectory])
+  const lines = [posing.pid, dataDirectory, 0, 5432, socketDirectory, '']
+  writeFileSync(join(dataDirectory, 'postmaster.pid'), lines.join('\n'))
+  await expect.poll(() => developmentServerStatus(stranger)).toMatchObject({ state: 'running' })
+  await expect(psqlOfDevelopmentServer(stranger, [])).rejects.toMatchObject({
+    code: 'development-server-not-made-here',
+  })
+  posing.kill()
+})
+
+test('a server that does not end a fast shutdown is stopped all the same, and keeps its data', async () => {
+  const status = running(await startDevelopmentServer(project))
+  await query(status.url, 'CREATE TABLE kept AS SELECT 1 AS n')
+  const rows = await query(status.url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+  const [{ pid }] = rows as [{ pid: number }]
+  process.kill(pid, 'SIGSTOP')
+  expect(await stopDevelopmentServer(project)).toMatchObject({ state: 'stopped' })
+  expect(await query(running(await startDevelopmentServer(project)).url, 'SELECT n FROM kept')).toEqual([{ n: 1 }])
 })
 
 test('a link in place of the folder is not followed', async () => {

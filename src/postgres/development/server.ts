@@ -1,19 +1,19 @@
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, lstatSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { userInfo } from 'node:os'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { failure, usageError } from '../../errors.ts'
 import { requireProgram } from '../programs.ts'
 import { closedFolder, runAsServer, serverUser } from '../server-user.ts'
-import { initdbOptions } from '../shadow/base-cluster.ts'
 import { findInstallation } from '../shadow/installation.ts'
 import { ownFolder, serverFolder } from '../shadow/private-folder.ts'
 import { commandLine } from '../shadow/process-identity.ts'
 import { withLock } from '../shadow/process-lock.ts'
 import { runnablePrograms, syncPrograms } from '../shadow/server-tree.ts'
+import { serverFailed } from './failure.ts'
 import { checkMadeHere, recordMadeHere } from './made-here.ts'
+import { checkIncludesSettings, makeCluster, superuser } from './new-cluster.ts'
 import { developmentPlaces } from './places.ts'
 import type { DevelopmentPlaces } from './places.ts'
 
@@ -52,9 +52,11 @@ export type DevelopmentStatus =
       tcp?: { url: string; passwordFile: string }
     }
 
-const superuser = 'postgres'
 const database = 'postgres'
 const defaultPort = 5432
+
+/** How long each way of stopping may take. */
+const stopSeconds = 20
 
 /**
  * Starts the durable server of a project, making it when there is none; what runs already is left running. The data is
@@ -75,7 +77,7 @@ export async function startDevelopmentServer(start: DevelopmentStart): Promise<D
   return withLock(places.folder, async () => {
     const before = await developmentServerStatus(start)
     if (before.state !== 'absent') {
-      if (start.adopt === true) recordMadeHere(places, start.cacheFolder)
+      if (start.adopt === true) await recordMadeHere(places, places.dataDirectory, start.cacheFolder)
       checkMadeHere(places, start.cacheFolder)
     }
     if (before.state !== 'absent' && start.major !== undefined && before.major !== start.major) {
@@ -90,8 +92,7 @@ export async function startDevelopmentServer(start: DevelopmentStart): Promise<D
     const bin = await runnablePrograms(installation, start.cacheFolder, 'user')
     if (before.state === 'absent') {
       start.onProgress?.(`Making a PostgreSQL ${installation.version} for this project in ${places.folder}`)
-      await makeCluster(bin, places)
-      recordMadeHere(places, start.cacheFolder)
+      await makeCluster(bin, places, start.cacheFolder)
     }
     await startCluster(bin, places, start.port)
     await syncPrograms(installation, start.cacheFolder, 'user')
@@ -101,6 +102,9 @@ export async function startDevelopmentServer(start: DevelopmentStart): Promise<D
 
 /**
  * Stops the server of a project and waits for it; its data stays. Does nothing when it does not run.
+ *
+ * A fast shutdown that arrives while a server recovers from a crash may never end, so after 20 seconds an immediate one
+ * follows: what was committed is in the write-ahead log, and the next start recovers it.
  * @throws KeiError `development-server-failed`, `development-server-not-made-here`
  */
 export async function stopDevelopmentServer(project: DevelopmentProject): Promise<DevelopmentStatus> {
@@ -110,7 +114,11 @@ export async function stopDevelopmentServer(project: DevelopmentProject): Promis
   // Whom to stop is written in the data directory.
   checkMadeHere(places, project.cacheFolder)
   const bin = await runnablePrograms(findInstallation(before.major), project.cacheFolder, 'user')
-  await control(bin, places, ['stop', '--mode=fast', '--wait', '--timeout=120'])
+  const stop = ['stop', '--wait', `--timeout=${stopSeconds}`]
+  await control(bin, places, [...stop, '--mode=fast']).catch(async (error: unknown) => {
+    if (runningServer(places) === undefined) throw error
+    await control(bin, places, [...stop, '--mode=immediate'])
+  })
   return developmentServerStatus(project)
 }
 
@@ -146,7 +154,7 @@ export async function developmentServerStatus(project: DevelopmentProject): Prom
 
 /**
  * How to run psql in the server of a project. The caller starts it with the terminal's streams.
- * @throws KeiError `program-not-found`, `development-server-not-running`
+ * @throws KeiError `program-not-found`, `development-server-not-running`, `development-server-not-made-here`
  */
 export async function psqlOfDevelopmentServer(
   project: DevelopmentProject,
@@ -160,6 +168,8 @@ export async function psqlOfDevelopmentServer(
       hint: 'Run `kei pg start`.',
     })
   }
+  // Where to connect, and which psql, is written in the data directory.
+  checkMadeHere(developmentPlaces(project.projectFolder), project.cacheFolder)
   return { program: requireProgram('psql', status.major), args: [...args, `--dbname=${status.url}`] }
 }
 
@@ -174,24 +184,8 @@ function runningServer(places: DevelopmentPlaces) {
   return { pid, port: Number(lines[3]), socketDirectory: lines[4] ?? '', tcp: (lines[5] ?? '').trim() !== '' }
 }
 
-async function makeCluster(bin: string, places: DevelopmentPlaces): Promise<void> {
-  rmSync(places.server, { recursive: true, force: true })
-  serverFolder(places.server)
-  const args = ['-D', places.dataDirectory, '-U', superuser, ...initdbOptions]
-  await runAsServer(serverUser(), join(bin, 'initdb'), args).catch((error: unknown) => {
-    throw failed((error as { stderr?: string }).stderr ?? String(error), error)
-  })
-  write(places, 'pg_hba.conf', [
-    'local all all peer map=kei',
-    'host all all 127.0.0.1/32 scram-sha-256',
-    'host all all ::1/128 scram-sha-256',
-  ])
-  write(places, 'pg_ident.conf', [`kei "${userInfo().username}" all`])
-  const settings = readFileSync(join(places.dataDirectory, 'postgresql.conf'), 'utf8')
-  write(places, 'postgresql.conf', [settings, `include '${relative(places.dataDirectory, places.settingsFile)}'`])
-}
-
 async function startCluster(bin: string, places: DevelopmentPlaces, port: number | undefined): Promise<void> {
+  checkIncludesSettings(places)
   prepareSocketDirectory(places.socketDirectory)
   const settings = [
     '# Written by kei at every start.',
@@ -222,15 +216,8 @@ async function control(bin: string, places: DevelopmentPlaces, args: string[]): 
     await runAsServer(serverUser(), join(bin, 'pg_ctl'), [...args, '-D', places.dataDirectory])
   } catch (error) {
     const log = existsSync(places.log) ? readFileSync(places.log, 'utf8').trim().split('\n').slice(-5) : []
-    throw failed([(error as { stderr?: string }).stderr?.trim() ?? String(error), ...log].join('\n'), error)
+    throw serverFailed([(error as { stderr?: string }).stderr?.trim() ?? String(error), ...log].join('\n'), error)
   }
-}
-
-function write(places: DevelopmentPlaces, name: string, lines: string[]): void {
-  const path = join(places.dataDirectory, name)
-  writeFileSync(path, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 })
-  const user = serverUser()
-  if (user !== undefined) chownSync(path, user.uid, user.gid)
 }
 
 function prepareSocketDirectory(path: string): void {
@@ -286,14 +273,5 @@ function runsOtherwise(port: number): Error {
     code: 'development-server-runs-otherwise',
     message: `The development server runs, but not on TCP port ${port}.`,
     hint: `Run \`kei pg stop\`, then \`kei pg start --port ${port}\`.`,
-  })
-}
-
-function failed(output: string, cause: unknown): Error {
-  return failure({
-    code: 'development-server-failed',
-    message: `The development server did not do what it was told: ${output}`,
-    hint: 'Correct what the message names, then run the command again.',
-    cause,
   })
 }

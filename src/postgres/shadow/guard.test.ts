@@ -64,6 +64,15 @@ test('a disk that has less free than wanted stops a statement that takes its tim
   })
 })
 
+test('what the server does not end is given up with the settings that help', async () => {
+  await withGuard({ time: 100 }, async (_, guard) => {
+    await expect(guard.watch(() => new Promise(() => undefined))).rejects.toMatchObject({
+      code: 'statement-cannot-be-stopped',
+      hint: 'Raise or lower trace.statementTimeout in kei.jsonc, or run the command with --no-trace.',
+    })
+  })
+})
+
 async function withGuard(
   limits: Partial<GuardLimits>,
   work: (session: Client, guard: Guard, superuser: Client) => Promise<void>,

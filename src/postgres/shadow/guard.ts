@@ -172,6 +172,6 @@ function unstoppable(reason: StopReason): Error {
   return failure({
     code: 'statement-cannot-be-stopped',
     message: `${reason.message} PostgreSQL did not end the session when told to.`,
-    hint: 'Leave the statement out of the trace with an ignore comment, or run kei without a trace.',
+    hint: 'Raise or lower trace.statementTimeout in kei.jsonc, or run the command with --no-trace.',
   })
 }
