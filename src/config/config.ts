@@ -31,7 +31,7 @@ export interface Config {
     searchPath?: string
     /** Seconds after which a statement is cancelled. Default: 30. */
     statementTimeout: number
-    /** Megabytes that the traced database may grow to. Default: 1024. */
+    /** Megabytes by which the traced database may grow. Default: 1024. */
     maxSize: number
   }
   /** The least severity that makes a check fail. Default: warning. */

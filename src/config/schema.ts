@@ -69,7 +69,7 @@ const trace = v.strictObject(
         v.number('a number of megabytes'),
         v.minValue(64, 'at least 64 megabytes'),
         v.maxValue(1_048_576, 'at most 1048576 megabytes'),
-        v.description(`Megabytes that the traced database may grow to. Default: ${defaultConfig.trace.maxSize}.`),
+        v.description(`Megabytes by which the traced database may grow. Default: ${defaultConfig.trace.maxSize}.`),
       ),
     ),
   },

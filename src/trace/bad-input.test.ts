@@ -104,11 +104,28 @@ test('filling the disk is stopped and its space given back', async () => {
   const fill =
     'create table big as select repeat(md5(x::text), 30) from generate_series(1, 5000) x, generate_series(1, 5000) y'
   const [outcome] = await between(fill, { databaseSize: 60 * 1024 ** 2 })
-  expect(outcome).toBe('failed: The database grew beyond 60 MB.')
+  expect(outcome).toBe('failed: The database grew by more than 60 MB.')
   const [logged] = await between('do $$ begin loop insert into a select generate_series(1, 10000); end loop; end $$', {
     wal: 40 * 1024 ** 2,
   })
   expect(logged).toBe('failed: It wrote more than 40 MB of write-ahead log.')
+})
+
+test('what a stopped statement leaves on the disk is not held against the next one', async () => {
+  const { files } = await traceOf(
+    {
+      '1_a.sql':
+        'create table a (t text); insert into a select repeat(md5(g::text), 30) from generate_series(1, 5000000) g',
+      '2_b.sql': 'select pg_sleep(0.4)',
+      '3_c.sql': 'create table c (id int); select pg_sleep(0.4)',
+    },
+    { limits: { databaseSize: 40 * 1024 ** 2 } },
+  )
+  expect(files.map(({ statements }) => statements.map(({ status }) => status))).toEqual([
+    ['traced', 'failed'],
+    ['traced'],
+    ['traced', 'traced'],
+  ])
 })
 
 test('operators and functions put before the catalog do not blind the recorder', async () => {

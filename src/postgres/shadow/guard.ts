@@ -8,7 +8,7 @@ import type { Shadow } from './shadow.ts'
 export interface GuardLimits {
   /** Milliseconds. */
   time: number
-  /** Size of the database in bytes, with what is not committed. */
+  /** Bytes by which the database may grow while the session lasts, with what is not committed. */
   databaseSize: number
   /** Bytes of write-ahead log. */
   wal: number
@@ -60,8 +60,14 @@ export async function startGuard(watched: {
   limits?: Partial<GuardLimits>
 }): Promise<Guard> {
   const { shadow, database, pid } = watched
-  const limits = { ...defaultGuardLimits, ...watched.limits }
+  const given = { ...defaultGuardLimits, ...watched.limits }
   const session = await shadow.connect({ database: 'postgres' })
+  // What an earlier statement left behind when it was stopped is not the next one's, up to a bound for all of them.
+  const { databaseSize: before } = await lookAtSizes(session, database, undefined).catch(async (error: unknown) => {
+    await session.end()
+    throw error
+  })
+  const limits = { ...given, databaseSize: Math.min(before + given.databaseSize, 4 * given.databaseSize) }
   let reason: StopReason | undefined
 
   /** Of a statement that began at `begin` and runs for longer than an interval; fails when it would not stop. */
@@ -74,7 +80,7 @@ export async function startGuard(watched: {
       } else {
         const sizes = await lookAtSizes(session, database, walBegin)
         walBegin ??= sizes.position
-        found = excess({ ...sizes, freeDisk: await freeDisk(shadow.stateDirectory) }, limits)
+        found = excess({ ...sizes, freeDisk: await freeDisk(shadow.stateDirectory) }, limits, given.databaseSize)
       }
       if (ended.aborted) return
       if (found === undefined) continue
@@ -149,9 +155,10 @@ async function freeDisk(folder: string): Promise<number> {
 function excess(
   sizes: { databaseSize: number; wal: number; freeDisk: number },
   limits: GuardLimits,
+  growth: number,
 ): StopReason | undefined {
   if (sizes.databaseSize > limits.databaseSize) {
-    return stop('databaseSize', `The database grew beyond ${megabytes(limits.databaseSize)}.`)
+    return stop('databaseSize', `The database grew by more than ${megabytes(growth)}.`)
   }
   if (sizes.wal > limits.wal) return stop('wal', `It wrote more than ${megabytes(limits.wal)} of write-ahead log.`)
   if (sizes.freeDisk < limits.freeDisk) {

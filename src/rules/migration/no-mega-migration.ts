@@ -128,7 +128,9 @@ export default defineRule({
   },
 })
 
-function labelOf({ subjects }: ChangeGroup): string {
+function labelOf({ statements, subjects }: ChangeGroup): string {
+  // An operator or a cast has no name that would say much.
+  if (subjects.length === 0) return headOf(statements.find(changesSchema)?.statement.text ?? '')
   const shown = subjects.slice(0, 3).map((object) => object.replace(/^(type|function|schema):/, '$1 '))
   return subjects.length > 3 ? `${shown.join(', ')} and ${subjects.length - 3} more` : shown.join(', ')
 }
