@@ -54,13 +54,13 @@ describe.skipIf(process.platform !== 'linux')(
     })
 
     it('survives being killed in the middle: the next check is right and nothing is left', async () => {
-      const files = folderWith({ ...history(150), 'migrations/0151_more.sql': 'CREATE TABLE more (id serial);' })
-      const killed = await kei(['check', '--json'], { cwd: files, env, killAfter: 900 })
+      const files = folderWith({ ...history(600), 'migrations/0601_more.sql': 'CREATE TABLE more (id serial);' })
+      const killed = await kei(['check', '--json'], { cwd: files, env, killAfter: 700 })
       expect(killed.code).toBeNull()
       const after = await kei(['check', '--json'], { cwd: files, env })
       expect(after.err).toBe('')
       const report = JSON.parse(after.out)
-      expect(report.summary).toMatchObject({ files: 151, traced: 301, notTraced: 0 })
+      expect(report.summary).toMatchObject({ files: 601, traced: 1201, notTraced: 0 })
       expect(report.findings.map((finding: { rule: string }) => finding.rule)).toEqual(['prefer-identity'])
       await expectGone()
     })
