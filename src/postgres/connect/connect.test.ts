@@ -226,7 +226,8 @@ describe('a session is refused', () => {
     expect(refusal.message).not.toContain('None of')
   })
 
-  it.skipIf(pgbouncer === undefined)('by PgBouncer in its own words, and opened through it', async () => {
+  it('by PgBouncer in its own words, and opened through it', async (context) => {
+    if (pgbouncer === undefined) return context.skip('no pgbouncer')
     const folder = serverFolder(join(home, 'pgbouncer'))
     const user = serverUser()
     const settings = {
@@ -452,7 +453,8 @@ describe('psql', () => {
     ],
   }
 
-  it.skipIf(psql === undefined).each(Object.keys(ways))('goes where kei goes: %s', async (way) => {
+  it.for(Object.keys(ways))('goes where kei goes: %s', async (way, context) => {
+    if (psql === undefined) return context.skip('no psql 17')
     const [given, environment] = ways[way]?.() ?? [undefined, {}]
     const { stdout } = await promisify(execFile)(
       psql ?? '',
@@ -476,7 +478,8 @@ describe('psql', () => {
     'postgresql://h/d%zz',
     'port=0 host=a',
   ]
-  it.skipIf(psql === undefined).each(unreadable)('refuses what kei refuses: %s', async (given) => {
+  it.for(unreadable)('refuses what kei refuses: %s', async (given, context) => {
+    if (psql === undefined) return context.skip('no psql 17')
     expect(() => resolve(given)).toThrow(KeiError)
     const env = { PATH: process.env['PATH'] ?? '', HOME: home }
     await expect(promisify(execFile)(psql ?? '', ['-X', '-d', given, '-c', ''], { env })).rejects.toMatchObject({
