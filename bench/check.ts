@@ -9,18 +9,19 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { arch, cpus, release, tmpdir, totalmem } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nextMigration, writeCorpus } from './corpus.ts'
+import { machine, writeFigures } from './figures.ts'
 import { medianUsage, measure } from './measure.ts'
 import type { Usage } from './measure.ts'
+import { numberOption } from './options.ts'
 import { peers, psqlProgram, squawkNames } from './peers.ts'
 import { serverCpu, shadowServers, stopServers } from './shadow-server.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const kei = join(root, 'bin/kei.js')
-const readme = join(root, 'bench/README.md')
 
 /** One program on one task; `run` gives what it took. `before` is not measured. */
 interface Contender {
@@ -49,7 +50,7 @@ const caches: string[] = []
 try {
   const report = benchmark()
   console.log(report)
-  if (process.argv.includes('--write')) writeFigures(report)
+  if (process.argv.includes('--write')) writeFigures('bench:check', report)
 } finally {
   for (const cache of caches) await stopServers(cache)
   rmSync(scratch, { recursive: true, force: true })
@@ -252,31 +253,6 @@ function forgetAllButServers(keiCache: string): void {
   for (const entry of readdirSync(keiCache)) {
     if (!['servers', 'bases', 'clusters'].includes(entry)) rmSync(join(keiCache, entry), { recursive: true })
   }
-}
-
-function machine(): string {
-  const model = cpus()[0]?.model ?? 'unknown processor'
-  const memory = `${Math.round(totalmem() / 1024 ** 3)} GB`
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-  return `${model}, ${cpus().length} cores, ${memory}, ${process.platform} ${release()} ${arch()}, Node ${process.versions.node}, kei ${version}`
-}
-
-/** Puts the figures between the marks of bench/README.md. */
-function writeFigures(report: string): void {
-  const text = readFileSync(readme, 'utf8')
-  const marks = /(<!-- figures: .*-->\n)[\s\S]*(<!-- end of figures -->)/
-  if (!marks.test(text)) throw new Error(`${readme} has lost its marks`)
-  writeFileSync(
-    readme,
-    text.replace(marks, (_, start: string, end: string) => `${start}\n${report}\n\n${end}`),
-  )
-}
-
-function numberOption(name: string, fallback: number): number {
-  const at = process.argv.indexOf(name)
-  const value = at === -1 ? fallback : Number(process.argv[at + 1])
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} wants a whole number above 0`)
-  return value
 }
 
 function missing(what: string): never {

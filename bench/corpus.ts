@@ -60,12 +60,13 @@ export function nextMigration(count: number, seed = 20_261_122): { file: string;
 }
 
 /** Every seventh hour from the start of 2023, as a 14-digit version. */
-function versionOf(number: number): string {
+export function versionOf(number: number): string {
   const at = new Date(Date.UTC(2023, 0, 1) + number * 7 * 3_600_000)
   return at.toISOString().replace(/\D/g, '').slice(0, 14)
 }
 
-const nouns = `
+/** What tables are named after. */
+export const nouns: readonly string[] = `
   account agent asset audit booking budget campaign carrier cart channel claim contact contract coupon credit
   customer deposit device discount document driver employee event expense feature feed folder forecast goal
   grant group image import inspection invoice item job journal label lead ledger license lot machine manifest
@@ -79,7 +80,8 @@ const nouns = `
   .trim()
   .split(/\s+/)
 
-const columnPool: readonly Column[] = [
+/** Columns to take. */
+export const columnPool: readonly Column[] = [
   { name: 'title', type: 'text' },
   { name: 'description', type: 'text' },
   { name: 'status', type: 'text' },
@@ -102,7 +104,8 @@ const columnPool: readonly Column[] = [
   { name: 'locale', type: 'text' },
 ]
 
-const constants: Readonly<Record<string, string>> = {
+/** A default for each type of `columnPool`. */
+export const constants: Readonly<Record<string, string>> = {
   text: "'none'",
   'varchar(40)': "'A-000'",
   integer: '0',
@@ -270,7 +273,7 @@ function growHistory(seed: number): { next: () => Migration; change: () => Migra
 }
 
 /** Numbers in [0, 1), the same for the same seed on every machine: xorshift32 (Marsaglia, "Xorshift RNGs", 2003). */
-function xorshift32(seed: number): () => number {
+export function xorshift32(seed: number): () => number {
   let state = seed >>> 0 || 1
   return () => {
     state ^= state << 13

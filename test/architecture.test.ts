@@ -24,6 +24,7 @@ const allowed: Record<string, readonly string[]> = {
   check: ['rules', 'trace', 'sources', 'project', 'config', 'sql', 'findings'],
   fixes: ['project', 'sql', 'findings'],
   reporters: ['sql', 'findings'],
+  migrate: ['trace', 'sources', 'project', 'config', 'postgres', 'sql', 'plan', 'findings'],
 }
 
 /** May import every folder. */

@@ -11,7 +11,7 @@ import type { TraceMigration, TraceRequest } from '../src/trace/trace-request.ts
 
 process.env['KEI_SHADOW_IDLE'] ??= '30'
 
-/** A history written in a test: its texts by file name, in order. */
+/** A history written in a test: its texts by file name, in order; `1.down.sql` is the way back of `1.sql`. */
 export type History = Record<string, string>
 
 export type TraceOptions = Partial<Omit<TraceRequest, 'migrations'>> & { mode?: TransactionMode }
@@ -19,13 +19,19 @@ export type TraceOptions = Partial<Omit<TraceRequest, 'migrations'>> & { mode?: 
 /** The migrations of a history, parsed. */
 export async function migrationsOf(history: History, mode: TransactionMode = 'grouped'): Promise<TraceMigration[]> {
   const parser = await loadParser()
-  return Object.entries(history).map(([file, text]) => {
+  const sectionOf = (file: string, text: string) => ({ text, section: { file, text, start: 0, mode } })
+  return Object.entries(history).flatMap(([file, text]) => {
+    if (file.endsWith('.down.sql')) return []
     const parsed = parser.parse(text)
+    const downFile = file.replace('.sql', '.down.sql')
+    const down = history[downFile]
+    const back = parser.parse(down ?? '')
+    if (back.kind !== 'parsed') throw new Error(`${downFile}: ${back.message}`)
     return {
       file,
-      text,
-      section: { file, text, start: 0, mode },
+      ...sectionOf(file, text),
       statements: parsed.kind === 'parsed' ? parsed.statements : parsed,
+      ...(down !== undefined && { down: { ...sectionOf(downFile, down), statements: back.statements } }),
     }
   })
 }
@@ -33,12 +39,15 @@ export async function migrationsOf(history: History, mode: TransactionMode = 'gr
 /** Traces a history on a server that all test files share, in a folder of its own unless one is given. */
 export async function traceOf(history: History, { mode, ...options }: TraceOptions = {}): Promise<HistoryTrace> {
   const folder = options.folder ?? newFolder()
+  // What is kept of the same texts for another folder belongs to another role.
+  const apart = options.folder === undefined && { setup: [`select '${folder}'`, ...(options.setup ?? [])] }
   const request = {
     major: 17,
     project: 'the tests of kei',
     cacheFolder: cacheFolder(),
     layout: 'kei',
     ...options,
+    ...apart,
     folder,
     migrations: await migrationsOf(history, mode),
   }

@@ -43,11 +43,12 @@ export interface CheckResult {
 export async function checkProject(options: CheckOptions): Promise<CheckResult> {
   const project = await findProject(options.path, options.workingDirectory)
   const major = options.postgresMajor ?? project.config.postgres.major
-  const texts = new Map(
-    project.folders.flatMap((folder) =>
-      folder.migrations.map((migration) => [migration.path, migration.text] as const),
-    ),
-  )
+  const migrations = project.folders.flatMap((folder) => folder.migrations)
+  // In this order: the text of a goose file is that of both its sections.
+  const texts = new Map([
+    ...migrations.flatMap(({ down }) => (down === undefined ? [] : [[down.file, down.text] as const])),
+    ...migrations.map(({ path, text }) => [path, text] as const),
+  ])
   const cache = openResultCache(cacheFolder(), await resultParts(project, major, options))
   const cached = cache.read()
   if (cached !== undefined) return { report: cached, failOn: project.config.failOn, textOf: (file) => texts.get(file) }
@@ -75,14 +76,15 @@ async function resultParts(project: Project, major: PostgresMajor, options: Chec
   if (options.trace) {
     const [{ serverIdentity }, { readSetup }] = await Promise.all([
       import('../trace/server-identity.ts'),
-      import('./trace-setup.ts'),
+      import('../trace/project-settings.ts'),
     ])
     parts.push(serverIdentity(major), ...readSetup(project))
   }
   for (const folder of project.folders) {
     parts.push(JSON.stringify([folder.layout, folder.path, folder.unreadable, folder.code]))
-    for (const { path, up, released, text } of folder.migrations) {
+    for (const { path, up, down, released, text } of folder.migrations) {
       parts.push(path, `${up.mode} ${up.start} ${released}`, text)
+      if (down !== undefined && !released) parts.push(down.file, `${down.mode} ${down.start}`, down.text)
     }
   }
   return parts
@@ -119,7 +121,7 @@ async function judgeProject(
   }
 
   say('Judging')
-  const { only } = project
+  const only = filesAsked(project)
   const judgement = judge(
     {
       histories: folders.map((folder, index) => historySubject(folder, traces[index]?.traced)),
@@ -131,7 +133,7 @@ async function judgeProject(
     { major, all: options.all, knownRules: allRules.map((rule) => rule.id), only },
   )
 
-  const concerns = (file: string) => only === undefined || file === only
+  const concerns = (file: string) => only === undefined || only.has(file)
   const { findings } = judgement
   const counted = folders.flatMap((folder) =>
     folder.migrations.filter(({ migration }) => concerns(migration.path)).map(({ statements }) => statements.length),
@@ -162,6 +164,13 @@ async function judgeProject(
     notices: [...project.notices, ...new Set(traces.flatMap((trace) => trace?.notices ?? []))],
   }
   return { report: redactReport(report), repeatable: traces.every((trace) => trace?.repeatable ?? true) }
+}
+
+/** With a migration that was asked for goes its way back. */
+function filesAsked({ only, folders }: Project): ReadonlySet<string> | undefined {
+  if (only === undefined) return undefined
+  const asked = folders.flatMap(({ migrations }) => migrations).find(({ path }) => path === only)
+  return new Set([only, ...(asked?.down === undefined ? [] : [asked.down.file])])
 }
 
 function throwIfAborted(signal: AbortSignal | undefined): void {

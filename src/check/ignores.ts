@@ -72,13 +72,20 @@ function coverageOf(ignore: IgnoreComment, text: string, statements: readonly St
   return statements.find((statement) => statement.start > start) ?? 'nothing'
 }
 
-/** Takes away what an ignore comment with a reason covers, and marks the comments that did so. */
+/**
+ * Takes away what an ignore comment with a reason covers, and marks the comments that did so; also those about a rule
+ * that could not decide about their file.
+ */
 export function applyIgnores(
   findings: readonly PlacedFinding[],
+  undecided: readonly { rule: string; file: string }[],
   files: readonly FileIgnores[],
 ): { kept: PlacedFinding[]; ignored: number } {
   const byFile = new Map<string, BoundIgnore[]>()
   for (const file of files) byFile.set(file.file, [...(byFile.get(file.file) ?? []), ...file.ignores])
+  for (const { rule, file } of undecided) {
+    for (const bound of byFile.get(file) ?? []) if (bound.ignore.rule === rule) bound.used = true
+  }
   const kept = findings.filter((placed) => {
     const { location } = placed.finding
     if (location.kind !== 'file') return true

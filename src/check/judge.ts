@@ -22,8 +22,8 @@ export interface JudgeOptions {
   all: boolean
   /** The ids of all rules, those that are off too. */
   knownRules: readonly string[]
-  /** The one file that was asked for: the others are read, because it means little without them, but not judged. */
-  only?: string | undefined
+  /** The files that were asked for: the others are read, because they mean little without them, but not judged. */
+  only?: ReadonlySet<string> | undefined
 }
 
 export interface Judgement {
@@ -38,6 +38,7 @@ export interface Judgement {
 export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], options: JudgeOptions): Judgement {
   const write = createFindingWriter()
   const unknown = new Map<string, { rule: string; needs: string; count: number }>()
+  const undecided: { rule: string; file: string }[] = []
   const placed: PlacedFinding[] = []
 
   function run<K extends SubjectKind>(kind: K, subject: Subjects[K]): void {
@@ -55,25 +56,27 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
       placed.push(write(enabled.rule, enabled.severity, verdict))
       return
     }
+    if (verdict.file !== undefined) undecided.push({ rule: enabled.rule.id, file: verdict.file })
     const key = `${enabled.rule.id}\0${verdict.needs}`
     const entry = unknown.get(key) ?? { rule: enabled.rule.id, needs: verdict.needs, count: 0 }
     entry.count++
     unknown.set(key, entry)
   }
 
-  const concerns = ({ file }: { file: string }) => options.only === undefined || file === options.only
+  const concerns = ({ file }: { file: string }) => options.only === undefined || options.only.has(file)
   const ignores = matter.ignores.filter(concerns)
 
   for (const subject of matter.unreadable.filter(concerns)) run('unreadable', subject)
   for (const history of matter.histories) {
-    for (const migration of history.migrations.filter(concerns)) {
+    const asked = history.migrations.filter(({ file, down }) => concerns({ file }) || (down && concerns(down)))
+    for (const migration of asked) {
       for (const statement of migration.statements) run('statement', statement)
       run('migration', migration)
     }
     run('history', history)
   }
   const asked = placed.filter(({ finding: { location } }) => location.kind !== 'file' || concerns(location))
-  const { kept, ignored } = applyIgnores(asked, ignores)
+  const { kept, ignored } = applyIgnores(asked, undecided, ignores)
   // Judged last: only now is known which of them took anything away.
   const before = placed.length
   for (const subject of ignoreSubjects(ignores, options.knownRules)) run('ignore', subject)

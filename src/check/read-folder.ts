@@ -1,8 +1,10 @@
 import type { Catalog } from '../findings/catalog.ts'
 import type { StatementTrace } from '../findings/observation.ts'
+import type { RoundTrip } from '../findings/round-trip.ts'
 import { newMigration } from '../project/layouts/new-migration.ts'
-import type { MigrationFile, MigrationFolder } from '../project/migration-file.ts'
-import type { HistorySubject, MigrationSubject, UnreadableSubject } from '../rules/subject.ts'
+import type { MigrationFile, MigrationFolder, Section } from '../project/migration-file.ts'
+import type { DownSubject, HistorySubject, MigrationSubject, UnreadableSubject } from '../rules/subject.ts'
+import { readHeader } from '../sql/file-header.ts'
 import type { Parser, SqlSyntaxError } from '../sql/parse.ts'
 import { redactServerMessage } from '../sql/redact.ts'
 import { readSchema } from '../sql/schema-text.ts'
@@ -18,6 +20,15 @@ export interface ParsedMigration {
   statements: Statement[]
   groups: StatementGroup[]
   syntaxError?: SqlSyntaxError
+  /** As `MigrationSubject.down`. */
+  down?: ParsedDown
+}
+
+export interface ParsedDown {
+  section: Section
+  /** The decoded text of the whole file that it stands in. */
+  text: string
+  statements: Statement[]
 }
 
 /** What a trace showed of a folder. */
@@ -26,6 +37,7 @@ export interface TracedFolder {
   complete: boolean
   /** By statement index. */
   statements(file: string): readonly StatementTrace[] | undefined
+  roundTrip(file: string): RoundTrip | undefined
 }
 
 /** A folder, parsed. */
@@ -36,7 +48,7 @@ export interface ParsedFolder {
   ignores: FileIgnores[]
 }
 
-/** Parses every migration of a folder. */
+/** Parses every migration of a folder, and the way back of those where it can still be changed. */
 export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFolder {
   const ignores: FileIgnores[] = []
   const unreadable: UnreadableSubject[] = folder.unreadable.map(({ path, code, message }) => ({
@@ -44,23 +56,40 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
     code,
     message,
   }))
-  const migrations = folder.migrations.map((migration): ParsedMigration => {
-    const { up, text } = migration
-    const parsed = parser.parse(up.text, up.start)
+
+  /** `text` is that of the section's whole file. */
+  function parseSection(section: Section, text: string): Statement[] | SqlSyntaxError {
+    const parsed = parser.parse(section.text, section.start)
     if (parsed.kind === 'syntax-error') {
       unreadable.push({
-        file: up.file,
+        file: section.file,
         code: 'syntax-error',
         message: redactServerMessage(parsed.message, text.slice(Math.max(0, parsed.offset - 200), parsed.offset)),
         at: { start: parsed.offset, end: parsed.end },
         text,
       })
-      return { migration, statements: [], groups: [], syntaxError: parsed }
+      return parsed
     }
-    const { statements } = parsed
-    const read = readIgnores(parser, up.file, text, up, statements)
+    const read = readIgnores(parser, section.file, text, section, parsed.statements)
     if (read.ignores.length > 0) ignores.push(read)
-    return { migration, statements, groups: groupStatements(statements, up.mode) }
+    return parsed.statements
+  }
+
+  const migrations = folder.migrations.map((migration): ParsedMigration => {
+    const { up, text } = migration
+    const parsed = parseSection(up, text)
+    const statements = Array.isArray(parsed) ? parsed : []
+    const isIrreversible = folder.layout === 'kei' && readHeader(up.text).header.irreversible !== undefined
+    const down = migration.released || isIrreversible ? undefined : migration.down
+    const downText = down?.file === up.file ? text : (down?.text ?? '')
+    const back = down && parseSection(down, downText)
+    return {
+      migration,
+      statements,
+      groups: groupStatements(statements, up.mode),
+      ...(!Array.isArray(parsed) && { syntaxError: parsed }),
+      ...(down && Array.isArray(back) && { down: { section: down, text: downText, statements: back } }),
+    }
   })
   return { folder, migrations, unreadable, ignores }
 }
@@ -87,7 +116,7 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
     complete: trace?.complete ?? false,
     newMigration: (draft, after = folder.migrations.at(-1)?.version) => newMigration(folder, after, draft),
   }
-  history.migrations = parsed.migrations.map(({ migration, statements, groups }, index) => {
+  history.migrations = parsed.migrations.map(({ migration, statements, groups, down }, index) => {
     const subject: MigrationSubject = {
       file: migration.path,
       layout: migration.layout,
@@ -99,6 +128,7 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
       statements: [],
       mode: migration.up.mode,
       groups,
+      ...(down && { down: downSubject(down, trace?.roundTrip(migration.path)) }),
       history,
     }
     const traces = trace?.statements(migration.path)
@@ -109,4 +139,10 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
     return subject
   })
   return history
+}
+
+function downSubject({ section, text, statements }: ParsedDown, roundTrip: RoundTrip | undefined): DownSubject {
+  const { file, start, mode } = section
+  const span = { start, end: start + section.text.length }
+  return { file, text, span, statements, mode, ...(roundTrip && { roundTrip }) }
 }

@@ -1,4 +1,3 @@
-import { cacheFolder } from '../config/cache-folder.ts'
 import type { PostgresMajor } from '../config/config.ts'
 import { KeiError } from '../errors.ts'
 import type { NotTraced } from '../findings/report.ts'
@@ -7,8 +6,8 @@ import { positionsOf } from '../sql/positions.ts'
 import { redactServerMessage } from '../sql/redact.ts'
 import { traceHistory } from '../trace/history.ts'
 import type { HistoryTrace } from '../trace/history.ts'
+import { configuredTrace } from '../trace/project-settings.ts'
 import type { ParsedFolder, TracedFolder } from './read-folder.ts'
-import { readSetup } from './trace-setup.ts'
 
 /** What a trace showed of a folder, and what it could not. */
 export interface FolderTrace {
@@ -32,28 +31,23 @@ export async function traceFolder(
   { signal, say }: { signal: AbortSignal | undefined; say: (text: string) => void },
 ): Promise<FolderTrace> {
   const { folder, migrations } = parsed
-  const { timeZone, searchPath, statementTimeout, maxSize } = project.config.trace
   const firstNew = migrations.findIndex(({ migration }) => !migration.released)
   let trace: HistoryTrace
   try {
     trace = await traceHistory({
+      ...configuredTrace(project),
       major,
-      project: project.root,
-      cacheFolder: cacheFolder(),
       folder: folder.path,
       layout: folder.layout,
-      migrations: migrations.map(({ migration, statements, syntaxError }) => ({
+      migrations: migrations.map(({ migration, statements, syntaxError, down }) => ({
         file: migration.path,
         text: migration.text,
         section: migration.up,
         statements: syntaxError ?? statements,
+        ...(down && { down }),
       })),
       code: folder.code.map(({ path }) => path),
       ...(firstNew > 0 && { checkpoint: firstNew }),
-      setup: readSetup(project),
-      ...(timeZone !== undefined && { timeZone }),
-      ...(searchPath !== undefined && { searchPath }),
-      limits: { time: statementTimeout * 1000, databaseSize: maxSize * 1024 * 1024 },
       onProgress: ({ message, done, total }) => say(total > 0 ? `Tracing ${done + 1}/${total} ${message}` : message),
       ...(signal && { signal }),
     })
@@ -61,12 +55,13 @@ export async function traceFolder(
     if (!(error instanceof KeiError) || error.code !== 'postgres-server-not-found') throw error
     return withoutServer(parsed, error)
   }
-  const byFile = new Map(trace.files.map(({ file, statements }) => [file, statements]))
+  const byFile = new Map(trace.files.map((each) => [each.file, each]))
   return {
     traced: {
       catalog: trace.catalog,
       complete: trace.complete && folder.unreadable.length === 0 && folder.code.length === 0,
-      statements: (file) => byFile.get(file),
+      statements: (file) => byFile.get(file)?.statements,
+      roundTrip: (file) => byFile.get(file)?.roundTrip,
     },
     server: trace.server,
     notTraced: notTracedOf(parsed, trace),

@@ -6,6 +6,7 @@ export const commandModules: Readonly<Record<string, () => Promise<readonly Comm
   rules: async () => [(await import('./commands/rules.ts')).rules],
   rule: async () => [(await import('./commands/rule.ts')).rule],
   connect: async () => [(await import('./commands/connect.ts')).connectCommand],
+  migrate: async () => (await import('./commands/migrate/commands.ts')).migrateCommands,
   pg: async () => {
     const { pgPsql, pgStart, pgStatus, pgStop } = await import('./commands/pg.ts')
     return [pgStart, pgStop, pgStatus, pgPsql]
@@ -19,5 +20,6 @@ export async function allCommands(): Promise<readonly Command[]> {
 
 /** One line for each word that has commands below it. */
 export const commandGroups: Readonly<Record<string, string>> = {
+  migrate: 'Apply numbered SQL migrations to a database, and look after what is applied',
   pg: 'A durable PostgreSQL for development, under .kei/ of the project',
 }

@@ -34,6 +34,18 @@ export interface Config {
     /** Megabytes by which the traced database may grow. Default: 1024. */
     maxSize: number
   }
+  /** The databases that the migrations are meant for, by name. Default: none. */
+  targets: Record<string, ConfiguredTarget>
+  migrate: {
+    /** Schema of the history of migrations. Default: kei. */
+    schema: string
+    /** Role that the migrations run as, and that owns what they make. Default: the one that logs in. */
+    role?: string
+    /** Seconds that a statement waits for a lock before its group is rolled back and tried again. Default: 1. */
+    lockTimeout: number
+    /** Seconds after which a group is not tried again. Default: 600. */
+    retryFor: number
+  }
   /** The least severity that makes a check fail. Default: warning. */
   failOn: Severity
 }
@@ -43,7 +55,22 @@ export interface ConfiguredFolder {
   dir: string
   /** Default: recognised by its files. */
   layout?: LayoutName
+  /** The target that it is for: a key of `targets`. */
+  target?: string
 }
+
+/** A target that `kei.jsonc` names. No string in it holds a password. */
+export interface ConfiguredTarget {
+  /** Default: what KEI_DATABASE_URL, DATABASE_URL or the PG* variables say. */
+  url?: ConfiguredUrl
+  /** To the server itself, where `url` leads to a pooler. Default: there is none. */
+  directUrl?: ConfiguredUrl
+  /** Whether commands that write ask for the target's name. Default: false. */
+  production: boolean
+}
+
+/** A connection string, or the name of the environment variable that holds it. */
+export type ConfiguredUrl = string | { env: string }
 
 /** A severity, or one with the rule's options. */
 export type RuleSetting =
@@ -56,5 +83,7 @@ export const defaultConfig: Readonly<Config> = {
   postgres: { major: 17 },
   rules: {},
   trace: { setup: [], statementTimeout: 30, maxSize: 1024 },
+  targets: {},
+  migrate: { schema: 'kei', lockTimeout: 1, retryFor: 600 },
   failOn: 'warning',
 }

@@ -3,11 +3,11 @@ import { KeiError } from '../errors.ts'
 import { defaultConfig } from './config.ts'
 import { parseConfig } from './parse.ts'
 
-function refusal(text: string): string {
+function refusal(text: string, code = 'invalid-config'): string {
   try {
     parseConfig(text, 'kei.jsonc')
   } catch (error) {
-    if (error instanceof KeiError && error.code === 'invalid-config' && error.exitCode === 2) return error.message
+    if (error instanceof KeiError && error.code === code && error.exitCode === 2) return error.message
     throw error
   }
   throw new Error('it was accepted')
@@ -19,18 +19,28 @@ describe('parseConfig', () => {
       "$schema": "./schema/kei.schema.json",
       // the target
       "postgres": { "major": 16 },
-      "migrations": [{ "dir": "db/migrations" }, { "dir": "old", "layout": "goose" },],
+      "migrations": [{ "dir": "db/migrations" }, { "dir": "old", "layout": "goose", "target": "prod" },],
       "mainBranch": "release/2.x",
       "rules": { "a": "off", "b": "note", "c": { "severity": "error", "most": 3, "strict": true, "word": "x" } },
       "trace": { "setup": ["a.sql"], "timeZone": "UTC", "searchPath": "app", "statementTimeout": 5, "maxSize": 64 },
+      "targets": {
+        "prod": { "url": "postgresql://app@pool:6432/shop", "directUrl": "service=shop", "production": true },
+        "staging-2": { "url": { "env": "STAGING_URL" } },
+      },
+      "migrate": { "schema": "ops", "role": "owner", "lockTimeout": 0.5, "retryFor": 0 },
       "failOn": "error",
     }`
     expect(parseConfig(text, 'kei.jsonc')).toEqual({
       postgres: { major: 16 },
-      migrations: [{ dir: 'db/migrations' }, { dir: 'old', layout: 'goose' }],
+      migrations: [{ dir: 'db/migrations' }, { dir: 'old', layout: 'goose', target: 'prod' }],
       mainBranch: 'release/2.x',
       rules: { a: 'off', b: 'note', c: { severity: 'error', most: 3, strict: true, word: 'x' } },
       trace: { setup: ['a.sql'], timeZone: 'UTC', searchPath: 'app', statementTimeout: 5, maxSize: 64 },
+      targets: {
+        prod: { url: 'postgresql://app@pool:6432/shop', directUrl: 'service=shop', production: true },
+        'staging-2': { url: { env: 'STAGING_URL' }, production: false },
+      },
+      migrate: { schema: 'ops', role: 'owner', lockTimeout: 0.5, retryFor: 0 },
       failOn: 'error',
     })
   })
@@ -44,6 +54,12 @@ describe('parseConfig', () => {
       setup: [],
       statementTimeout: 30,
       maxSize: 100,
+    })
+    expect(parseConfig('{ "migrate": { "role": "owner" } }', 'kei.jsonc').migrate).toEqual({
+      schema: 'kei',
+      role: 'owner',
+      lockTimeout: 1,
+      retryFor: 600,
     })
   })
 
@@ -59,7 +75,7 @@ describe('parseConfig', () => {
     ],
     [
       '{ "migrations": [{ "dir": "x", "folder": "x" }] }',
-      'kei.jsonc:1:32: unknown key "folder"; expected one of "dir", "layout"',
+      'kei.jsonc:1:32: unknown key "folder"; expected one of "dir", "layout", "target"',
     ],
     ['{ "trace": [] }', 'kei.jsonc:1:12: expected an object, found an array'],
     ['{ "rules": { "a": [] } }', 'kei.jsonc:1:19: expected an object, found an array'],
@@ -89,9 +105,77 @@ describe('parseConfig', () => {
     ['{ "mainBranch": "--help" }', 'kei.jsonc:1:17: expected the name of a branch for mainBranch, found "--help"'],
     ['{ "mainBranch": "a..b" }', 'kei.jsonc:1:17: expected the name of a branch for mainBranch, found "a..b"'],
     ['{ "mainBranch": "*" }', 'kei.jsonc:1:17: expected the name of a branch for mainBranch, found "*"'],
+    [
+      '{ "targets": { "prod": { "host": "db" } } }',
+      'kei.jsonc:1:26: unknown key "host"; expected one of "url", "directUrl", "production"',
+    ],
+    [
+      '{ "targets": { "prod": { "url": { "env": "A", "file": "b" } } } }',
+      'kei.jsonc:1:47: unknown key "file"; expected one of "env"',
+    ],
+    [
+      '{ "targets": { "prod": { "url": { "env": "A B" } } } }',
+      'kei.jsonc:1:42: expected the name of an environment variable for targets.prod.url.env, found "A B"',
+    ],
+    [
+      '{ "targets": { "prod": { "url": "" } } }',
+      'kei.jsonc:1:33: expected a connection string, or { "env": "NAME" } for the variable that holds it for ' +
+        'targets.prod.url, found ""',
+    ],
+    ['{ "targets": { "prod": { "url": [] } } }', 'kei.jsonc:1:33: expected an object, found an array'],
+    ['{ "targets": { "prod": [] } }', 'kei.jsonc:1:24: expected an object, found an array'],
+    [
+      '{ "targets": { "prod": "postgresql://app:hunter2@db" } }',
+      'kei.jsonc:1:24: expected an object with `url`, `directUrl` or `production` for targets.prod, found a text that ' +
+        'is not shown',
+    ],
+    [
+      '{ "targets": { "prod": {} }, "migrations": [{ "dir": "x", "target": "prd" }] }',
+      'kei.jsonc:1:69: unknown target "prd"; did you mean "prod"?',
+    ],
+    [
+      '{ "targets": { "a": {}, "b": {} }, "migrations": [{ "dir": "x", "target": "staging" }] }',
+      'kei.jsonc:1:75: unknown target "staging"; expected one of "a", "b"',
+    ],
+    [
+      '{ "migrations": [{ "dir": "x", "target": "prod" }] }',
+      'kei.jsonc:1:42: unknown target "prod"; `targets` names none',
+    ],
+    [
+      '{ "migrate": { "schema": "pg_kei" } }',
+      'kei.jsonc:1:26: expected the name of a schema, at most 63 bytes and not beginning with "pg_" for ' +
+        'migrate.schema, found "pg_kei"',
+    ],
+    [
+      '{ "migrate": { "role": "none" } }',
+      'kei.jsonc:1:24: expected the name of a role, at most 63 bytes for migrate.role, found "none"',
+    ],
+    [
+      `{ "migrate": { "role": "${'é'.repeat(32)}" } }`,
+      'kei.jsonc:1:24: expected a name of at most 63 bytes for migrate.role, found one of 64',
+    ],
+    [
+      '{ "migrate": { "lockTimeout": 0 } }',
+      'kei.jsonc:1:31: expected at least 0.001 seconds for migrate.lockTimeout, found 0',
+    ],
     ['{ "rules": {}, "rules": {} }', 'kei.jsonc:1:16: the key "rules" stands twice'],
   ])('says where %s is wrong and what was expected', (text, message) => {
     expect(refusal(text)).toBe(message)
+  })
+
+  it('refuses a target whose name cannot be typed', () => {
+    for (const name of ['', 'a b', '-x', 'é', 'x'.repeat(64)]) {
+      expect(refusal(`{ "targets": { ${JSON.stringify(name)}: {} } }`)).toContain('the name of a target')
+    }
+  })
+
+  it('refuses a connection string with a password, and does not show it', () => {
+    const text = `{ "targets": {
+      "prod": { "url": "postgresql://app:hunter2@db/shop", "directUrl": "host=db password=hunter2" },
+    } }`
+    expect(refusal(text, 'password-in-config')).toBe(
+      'kei.jsonc:2:24: targets.prod.url holds a password\nkei.jsonc:2:73: targets.prod.directUrl holds a password',
+    )
   })
 
   it('says of a wrong rule setting what it may be', () => {

@@ -5,6 +5,7 @@ import { usageError } from '../errors.ts'
 import { defaultConfig } from './config.ts'
 import type { Config } from './config.ts'
 import { nearest } from '../findings/nearest.ts'
+import { holdsPassword } from './committed-password.ts'
 import { configSchema } from './schema.ts'
 
 interface Problem {
@@ -15,7 +16,8 @@ interface Problem {
 /**
  * Reads the text of a `kei.jsonc`: JSON with comments and trailing commas. An empty file says nothing.
  * `shown` is how messages name the file.
- * @throws KeiError `invalid-config` with each problem as `file:line:column: …`.
+ * @throws KeiError `invalid-config` with each problem as `file:line:column: …`; `password-in-config` for a connection
+ * string with a password.
  */
 export function parseConfig(text: string, shown: string): Omit<Config, 'file'> {
   try {
@@ -45,13 +47,20 @@ function parse(text: string, shown: string): Omit<Config, 'file'> {
       result.issues.map((issue) => describeIssue(issue, tree)),
     )
   }
-  const { postgres, migrations, mainBranch, rules, trace, failOn } = result.output
+  refusePasswords(text, shown, tree)
+  const unfit = [...unknownTargets(tree, result.output), ...longNames(tree)]
+  if (unfit.length > 0) throw invalid(text, shown, unfit)
+  const { postgres, migrations, mainBranch, rules, trace, targets, migrate, failOn } = result.output
   return {
     postgres: { ...defaultConfig.postgres, ...postgres },
     ...(migrations !== undefined && { migrations }),
     ...(mainBranch !== undefined && { mainBranch }),
     rules: rules ?? {},
     trace: { ...structuredClone(defaultConfig.trace), ...trace },
+    targets: Object.fromEntries(
+      Object.entries(targets ?? {}).map(([name, target]) => [name, { production: false, ...target }]),
+    ),
+    migrate: { ...defaultConfig.migrate, ...migrate },
     failOn: failOn ?? defaultConfig.failOn,
   }
 }
@@ -77,6 +86,51 @@ function describeSyntax(error: ParseError): string {
     .replace(/([a-z])([A-Z])/g, '$1 $2')
     .toLowerCase()
   return words.endsWith(' expected') ? `expected a ${words.slice(0, -' expected'.length)}` : words
+}
+
+function refusePasswords(text: string, shown: string, tree: Node): void {
+  const passwords = (findNodeAtLocation(tree, ['targets'])?.children ?? []).flatMap(
+    ({ children: [name, target] = [] }) =>
+      ['url', 'directUrl'].flatMap((key) => {
+        const node = target && findNodeAtLocation(target, [key])
+        if (node?.type !== 'string' || !holdsPassword(node.value)) return []
+        return [`${shown}:${lineAndColumn(text, node.offset)}: targets.${name?.value}.${key} holds a password`]
+      }),
+  )
+  if (passwords.length === 0) return
+  throw usageError({
+    code: 'password-in-config',
+    message: passwords.join('\n'),
+    hint:
+      'Take it out, and change it if the file was ever committed. Keep it in ~/.pgpass or a service file, or keep the ' +
+      'whole string in an environment variable: { "env": "NAME" } instead of it.',
+  })
+}
+
+function unknownTargets(tree: Node, { targets = {}, migrations = [] }: v.InferOutput<typeof configSchema>): Problem[] {
+  const known = Object.keys(targets)
+  return migrations.flatMap(({ target }, index) => {
+    if (target === undefined || known.includes(target)) return []
+    const meant = nearest(target, known)
+    const advice =
+      meant !== undefined
+        ? `did you mean ${quote(meant)}?`
+        : known.length > 0
+          ? `expected one of ${known.map(quote).join(', ')}`
+          : '`targets` names none'
+    const node = findNodeAtLocation(tree, ['migrations', index, 'target'])
+    return [{ offset: node?.offset ?? 0, message: `unknown target ${quote(target)}; ${advice}` }]
+  })
+}
+
+/** PostgreSQL cuts a longer name, so that it would name something else. */
+function longNames(tree: Node): Problem[] {
+  return ['schema', 'role'].flatMap((key) => {
+    const node = findNodeAtLocation(tree, ['migrate', key])
+    if (node === undefined || Buffer.byteLength(node.value) <= 63) return []
+    const message = `expected a name of at most 63 bytes for migrate.${key}, found one of ${Buffer.byteLength(node.value)}`
+    return [{ offset: node.offset, message }]
+  })
 }
 
 /** JSON readers differ in which of two equal keys holds, so neither does. */
@@ -148,13 +202,13 @@ function deepest(issue: Issue): { path: v.IssuePathItem[]; cause: Issue } {
 function schemaEntriesAt(path: readonly (string | number)[]): Record<string, unknown> {
   let schema: unknown = configSchema
   for (const key of path) {
-    const { entries, item } = compositeOf(schema)
-    schema = entries?.[key] ?? item
+    const { entries, item, value } = compositeOf(schema)
+    schema = entries?.[key] ?? item ?? value
   }
   return compositeOf(schema).entries ?? {}
 }
 
-/** The parts of an object, an array or a record in the validator's own form. */
+/** The parts of an object, an array or a record in the validator's own form; of a union those of its object. */
 interface Composite {
   type?: string
   entries?: Record<string, unknown>
@@ -165,7 +219,9 @@ interface Composite {
 function compositeOf(schema: unknown): Composite {
   let inner = schema
   while (typeof inner === 'object' && inner !== null && 'wrapped' in inner) inner = inner.wrapped
-  return (inner ?? {}) as Composite
+  const composite = (inner ?? {}) as Composite & { options?: unknown[] }
+  const object = composite.options?.map(compositeOf).find(({ entries }) => entries !== undefined)
+  return object === undefined ? composite : { ...object, type: 'union' }
 }
 
 function show(node: Node): string {
@@ -175,7 +231,8 @@ function show(node: Node): string {
     case 'array':
       return 'an array'
     default:
-      return quote(node.value)
+      // A connection string in the wrong place may hold a password.
+      return /:\/\/|passw/i.test(String(node.value)) ? 'a text that is not shown' : quote(node.value)
   }
 }
 

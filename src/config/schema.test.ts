@@ -24,6 +24,15 @@ describe('schema/kei.schema.json', () => {
     { mainBranch: 'a b' },
     { mainBranch: '/a' },
     { trace: { maxSize: 1 } },
+    { targets: { prod: { url: 'service=shop', directUrl: { env: 'DIRECT' }, production: true }, b: {} } },
+    { targets: { prod: { url: { env: 'a b' } } } },
+    { targets: { prod: { url: 1 } } },
+    { targets: { 'a b': {} } },
+    { migrate: { schema: 'ops', role: 'owner', lockTimeout: 0.5, retryFor: 0 } },
+    { migrate: { schema: 'pg_x' } },
+    { migrate: { role: 'none' } },
+    { migrate: { role: '' } },
+    { migrate: { lockTimeout: 0 } },
     { colour: 1 },
   ])('says the same as kei of %j', (config) => {
     expect(new Ajv().compile(shipped)(config)).toBe(v.safeParse(configSchema, config).success)

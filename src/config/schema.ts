@@ -30,8 +30,98 @@ const configuredFolder = v.strictObject(
         v.description('How its files are read. Default: recognised by its files.'),
       ),
     ),
+    target: v.optional(v.pipe(text, v.description('The target that it is for: a key of `targets`.'))),
   },
   'an object with `dir`',
+)
+
+const connectionString = 'a connection string, or { "env": "NAME" } for the variable that holds it'
+
+const configuredUrl = v.union(
+  [
+    v.pipe(text, v.minLength(1, connectionString)),
+    v.strictObject(
+      {
+        env: v.pipe(
+          text,
+          v.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable'),
+          v.description('The environment variable that holds the connection string.'),
+        ),
+      },
+      'an object with `env`',
+    ),
+  ],
+  connectionString,
+)
+
+const target = v.strictObject(
+  {
+    url: v.optional(
+      v.pipe(
+        configuredUrl,
+        v.description(
+          'Where it is: postgresql://… or host=… dbname=… or service=…, without a password. Default: what ' +
+            'KEI_DATABASE_URL, DATABASE_URL or the PG* variables say.',
+        ),
+      ),
+    ),
+    directUrl: v.optional(
+      v.pipe(configuredUrl, v.description('The way to the server itself, where `url` leads to a pooler.')),
+    ),
+    production: v.optional(
+      v.pipe(
+        v.boolean('true or false'),
+        v.description('Whether commands that write ask for its name, or --yes. Default: false.'),
+      ),
+    ),
+  },
+  'an object with `url`, `directUrl` or `production`',
+)
+
+const targetName = v.pipe(
+  text,
+  // A person types it, on a command line too.
+  v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'the name of a target: letters, digits, ".", "_" and "-"'),
+)
+
+/** PostgreSQL's limit of 63 is on bytes, which a JSON schema cannot count: `parse.ts` does. */
+const identifier = (pattern: RegExp, expected: string) => v.pipe(text, v.regex(pattern, expected))
+
+const migrate = v.strictObject(
+  {
+    schema: v.optional(
+      v.pipe(
+        identifier(/^(?!pg_)[^\u0000]{1,63}$/, 'the name of a schema, at most 63 bytes and not beginning with "pg_"'),
+        v.description(`Schema of the history of migrations. Default: ${defaultConfig.migrate.schema}.`),
+      ),
+    ),
+    role: v.optional(
+      v.pipe(
+        identifier(/^(?!(?:none|public)$)[^\u0000]{1,63}$/, 'the name of a role, at most 63 bytes'),
+        v.description('Role that the migrations run as, and that owns what they make. Default: the one that logs in.'),
+      ),
+    ),
+    lockTimeout: v.optional(
+      v.pipe(
+        v.number('a number of seconds'),
+        v.minValue(0.001, 'at least 0.001 seconds'),
+        v.maxValue(86_400, 'at most 86400 seconds'),
+        v.description(
+          'Seconds that a statement waits for a lock before its group is rolled back and tried again. ' +
+            `Default: ${defaultConfig.migrate.lockTimeout}.`,
+        ),
+      ),
+    ),
+    retryFor: v.optional(
+      v.pipe(
+        v.number('a number of seconds'),
+        v.minValue(0, 'at least 0 seconds'),
+        v.maxValue(86_400, 'at most 86400 seconds'),
+        v.description(`Seconds after which a group is not tried again. Default: ${defaultConfig.migrate.retryFor}.`),
+      ),
+    ),
+  },
+  'an object',
 )
 
 const trace = v.strictObject(
@@ -119,6 +209,13 @@ export const configSchema = v.pipe(
         v.pipe(v.record(text, ruleSetting, 'an object'), v.description('By the id of the rule; see `kei rules`.')),
       ),
       trace: v.optional(v.pipe(trace, v.description('How the history is run on the shadow server.'))),
+      targets: v.optional(
+        v.pipe(
+          v.record(targetName, target, 'an object'),
+          v.description('The databases that the migrations are meant for, by name; --target names one.'),
+        ),
+      ),
+      migrate: v.optional(v.pipe(migrate, v.description('How `kei migrate` runs.'))),
       failOn: v.optional(
         v.pipe(
           v.picklist(severities, '"error", "warning" or "note"'),

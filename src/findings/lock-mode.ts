@@ -34,3 +34,20 @@ export function lockModeFromCatalog(mode: string): LockMode | undefined {
     .toUpperCase()
   return lockModes.find((known) => known === spaced)
 }
+
+/** By mode, the modes that another session's lock of it keeps waiting; same source. */
+const conflicts: Readonly<Record<LockMode, readonly LockMode[]>> = {
+  'ACCESS SHARE': ['ACCESS EXCLUSIVE'],
+  'ROW SHARE': ['EXCLUSIVE', 'ACCESS EXCLUSIVE'],
+  'ROW EXCLUSIVE': ['SHARE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'],
+  'SHARE UPDATE EXCLUSIVE': lockModes.slice(3),
+  SHARE: ['ROW EXCLUSIVE', 'SHARE UPDATE EXCLUSIVE', 'SHARE ROW EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE'],
+  'SHARE ROW EXCLUSIVE': lockModes.slice(2),
+  EXCLUSIVE: lockModes.slice(1),
+  'ACCESS EXCLUSIVE': lockModes,
+}
+
+/** Whether two sessions cannot hold these locks on one relation at the same time. */
+export function lockModesConflict(a: LockMode, b: LockMode): boolean {
+  return conflicts[a].includes(b)
+}

@@ -1,4 +1,5 @@
 // Written by scripts/generate-rules.js from the listing of this folder; do not edit.
+import noBrokenDown from './migration/no-broken-down.ts'
 import noDuplicateVersion from './migration/no-duplicate-version.ts'
 import noInvalidIgnore from './project/no-invalid-ignore.ts'
 import noMegaMigration from './migration/no-mega-migration.ts'
@@ -13,6 +14,7 @@ import type { Rule } from './rule.ts'
 
 /** Every rule, by id. */
 export const allRules: readonly Rule[] = [
+  noBrokenDown,
   noDuplicateVersion,
   noInvalidIgnore,
   noMegaMigration,

@@ -42,6 +42,8 @@ export type Verdict =
       kind: 'unknown'
       /** What would decide it, in words that follow "needs": `a trace`, `the type of public.t.c`. */
       needs: string
+      /** The file that it is about: what is ignored there may be needed once it is decided. */
+      file?: string
     }
 
 export interface RuleContext<Options = RuleOptions> {
@@ -74,7 +76,7 @@ export interface RuleExample {
 }
 
 export interface ExampleFile {
-  /** `<version>_<name>.sql`. */
+  /** `<version>_<name>.sql`, or `<version>_<name>.down.sql` after it. */
   file: string
   sql: string
 }

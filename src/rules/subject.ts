@@ -1,6 +1,7 @@
 import type { Catalog } from '../findings/catalog.ts'
 import type { NewFile } from '../findings/fix.ts'
 import type { StatementTrace } from '../findings/observation.ts'
+import type { RoundTrip } from '../findings/round-trip.ts'
 import type { IgnoreComment } from '../sql/ignore.ts'
 import type { Span } from '../sql/positions.ts'
 import type { Statement } from '../sql/statement.ts'
@@ -23,8 +24,24 @@ export interface MigrationSubject {
   mode: TransactionMode
   /** How its runner sends the statements. */
   groups: StatementGroup[]
+  /** Its way back, while that can still be changed: of a file that is neither released nor said to be irreversible. */
+  down?: DownSubject
   /** The folder it belongs to; `history.migrations` holds it. */
   history: HistorySubject
+}
+
+/** A down section that parses. */
+export interface DownSubject {
+  /** The migration's own file, or the one beside it. */
+  file: string
+  /** The decoded text of that whole file. */
+  text: string
+  /** Where the section stands in it. */
+  span: Span
+  statements: Statement[]
+  mode: TransactionMode
+  /** What running it showed; undefined when nothing was run. */
+  roundTrip?: RoundTrip
 }
 
 export interface StatementSubject {

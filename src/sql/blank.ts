@@ -4,11 +4,18 @@
  * Only to be called between two tokens.
  */
 export function skipBlank(text: string, at: number): number {
+  let i = skipSpace(text, at)
+  while (text.charCodeAt(i) === 59) i = skipSpace(text, i + 1)
+  return i
+}
+
+/** As `skipBlank`, but a semicolon is something: it separates statements. */
+export function skipSpace(text: string, at: number): number {
   let i = at
   while (i < text.length) {
     const code = text.charCodeAt(i)
-    // space, \t \n \v \f \r, and the semicolon that separates statements
-    if (code === 32 || (code >= 9 && code <= 13) || code === 59) {
+    // space, \t \n \v \f \r
+    if (code === 32 || (code >= 9 && code <= 13)) {
       i++
     } else if (code === 45 && text.charCodeAt(i + 1) === 45) {
       i = lineEndAfter(text, i)

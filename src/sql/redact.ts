@@ -67,10 +67,9 @@ function secretsInCode(sql: string, depth: number): Span[] {
     if (start > at) add(found, secretsInText(sql.slice(at, start)), at)
     if (sql.slice(at, start).includes(';')) words = 0
     if (start === sql.length) break
-    const prefix = /^[uU]&'/.test(sql.slice(start, start + 3)) ? 2 : 0
-    const end = tokenEnd(sql, start + prefix)
+    const end = tokenEnd(sql, start)
     const token = sql.slice(start, end)
-    if (token.startsWith('"')) add(found, secretsInText(token), start)
+    if (/^(?:u&)?"/i.test(token)) add(found, secretsInText(token), start)
     // In a statement about a role every text but the end of its validity may be the password, whatever word was
     // misspelt before it; so may the word after PASSWORD.
     words++
@@ -82,8 +81,8 @@ function secretsInCode(sql: string, depth: number): Span[] {
     else if (ofRole && secretName.test(previous) && /^["\w]/.test(token) && !/^null$/i.test(token)) {
       found.push({ start, end })
     }
-    // `password = 'x'` and `password => 'x'` name their value too.
-    if (token !== '=' && token !== '>') previous = token.startsWith('"') ? token.slice(1, -1) : token
+    // `password = 'x'`, `password => 'x'` and `password := 'x'` name their value too.
+    if (token !== '=' && token !== '=>' && token !== ':=') previous = token.startsWith('"') ? token.slice(1, -1) : token
     at = end
   }
   return merged(found)
@@ -217,7 +216,7 @@ function literalSecrets(text: string): Span[] {
       continue
     }
     const following = text.slice(start, start + longestValue)
-    const token = following.slice(0, tokenEnd(following, /^[uU]&/.test(following) ? 2 : 0))
+    const token = following.slice(0, tokenEnd(following, 0))
     const offsets = readStringLiteral(token)?.offsets
     if (offsets === undefined) continue
     const [first = 0] = offsets

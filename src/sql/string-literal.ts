@@ -7,13 +7,13 @@ export interface StringValue {
   offsets: number[]
 }
 
-const opening = /^(?:[eE]'|[uU]&'|'|\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)/
+const opening = /^(?:[bexnBEXN]'|[uU]&'|'|\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$)/
 const escape = /\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([\s\S]))/y
 const letterEscapes: Record<string, string> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }
 
 /**
- * Reads a token as a string literal (`'…'`, `E'…'`, `U&'…'`, `$tag$…$tag$`); undefined for any other token. The
- * escapes of a `U&` literal are left as written; so are bytes above 127 that `\x` or octal escapes write one by one.
+ * Reads a token as a string literal (`'…'`, `E'…'`, `U&'…'`, `N'…'`, `B'…'`, `X'…'`, `$tag$…$tag$`); undefined for any
+ * other token. The escapes of a `U&` literal are left as written; so are bytes above 127 that `\x` or octal escapes write one by one.
  * An unterminated literal has everything after its opening quote.
  */
 export function readStringLiteral(token: string): StringValue | undefined {

@@ -142,10 +142,11 @@ function fitsGroup(statement: Statement): boolean {
   return behaviour === 'inside' || behaviour === 'control'
 }
 
+/** A statement that begins a transaction block, or ends one; `chain` begins the next at once (COMMIT AND CHAIN). */
 type Boundary = { kind: 'begin' } | { kind: 'end'; rolledBack: boolean; chain: boolean }
 
 /** Undefined for everything that neither opens nor closes a transaction block, SAVEPOINT and its like among them. */
-function boundaryOf(statement: Statement): Boundary | undefined {
+export function boundaryOf(statement: Statement): Boundary | undefined {
   const control = statementOf(statement, 'TransactionStmt')
   switch (control?.kind) {
     case 'TRANS_STMT_BEGIN':
@@ -235,7 +236,7 @@ function hasOption(options: readonly Node[] | undefined, name: string): boolean 
 }
 
 /** The option read as PostgreSQL's defGetBoolean does: named without a value it is on. */
-function isOptionOn(options: readonly Node[] | undefined, name: string, whenAbsent: boolean): boolean {
+export function isOptionOn(options: readonly Node[] | undefined, name: string, whenAbsent: boolean): boolean {
   const option = (options ?? []).map((node) => nodeOf(node, 'DefElem')).findLast((found) => found?.defname === name)
   if (option === undefined) return whenAbsent
   if (option.arg === undefined) return true

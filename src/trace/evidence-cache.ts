@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalog } from '../findings/catalog.ts'
+import type { RoundTrip } from '../findings/round-trip.ts'
 import type { FileRun } from './run-file.ts'
 
 /** What is known of a history's files by their chain hash, and of the schemas that some of them leave. */
@@ -9,6 +10,8 @@ export interface Evidence {
   files: Map<string, FileRun>
   /** The latest ones only. */
   catalogs: Map<string, Catalog>
+  /** By `roundTripKey`. */
+  roundTrips: Map<string, RoundTrip>
 }
 
 /** Evidence as it was read, and what tells whether its file is still that one. */
@@ -20,10 +23,11 @@ interface StoredEvidence {
   version: 1
   files: [string, FileRun][]
   catalogs: [string, Catalog][]
+  roundTrips?: [string, RoundTrip][]
 }
 
 /** How much is kept besides what is in use: files as they were before they were edited, on another branch. */
-const mostOthers = { files: 500, catalogs: 3 }
+const mostOthers = { files: 500, catalogs: 3, roundTrips: 100 }
 
 /** Evidence of histories that nobody has asked for this long is removed, in milliseconds. */
 const longest = 30 * 24 * 3_600_000
@@ -42,11 +46,14 @@ export async function readEvidence(path: string): Promise<KeptEvidence> {
   const stamp = await stampOf(path)
   try {
     const stored = JSON.parse(await readFile(path, 'utf8')) as StoredEvidence
-    if (stored.version === 1) return { files: new Map(stored.files), catalogs: new Map(stored.catalogs), stamp }
+    if (stored.version === 1) {
+      const { files, catalogs, roundTrips = [] } = stored
+      return { files: new Map(files), catalogs: new Map(catalogs), roundTrips: new Map(roundTrips), stamp }
+    }
   } catch {
     // Nothing is lost but the time to trace again.
   }
-  return { files: new Map(), catalogs: new Map(), stamp }
+  return { files: new Map(), catalogs: new Map(), roundTrips: new Map(), stamp }
 }
 
 /** Each write is a new file with an inode of its own. */
@@ -56,20 +63,21 @@ async function stampOf(path: string): Promise<string> {
 }
 
 /**
- * Adds to the evidence in `path`, which was `read` before, the newest last. What is not `inUse` (chain hashes) is dropped beyond the bounds,
- * the oldest first. The file is complete or not
- * there: it is written under another name, brought to disk, and renamed. Of two processes at once the later wins.
+ * Adds to the evidence in `path`, which was `read` before, the newest last. What is not `inUse` (chain hashes, keys of
+ * round trips) is dropped beyond the bounds, the oldest first. The file is complete or not there: it is written under
+ * another name, brought to disk, and renamed. Of two processes at once the later wins.
  */
 export async function addEvidence(
   path: string,
   read: KeptEvidence,
-  added: Evidence,
+  added: Partial<Evidence>,
   inUse: ReadonlySet<string>,
 ): Promise<void> {
   const known = (await stampOf(path)) === read.stamp ? read : await readEvidence(path)
   const files = latest(known.files, added.files, inUse, mostOthers.files)
   const catalogs = latest(known.catalogs, added.catalogs, inUse, mostOthers.catalogs)
-  const stored: StoredEvidence = { version: 1, files, catalogs }
+  const roundTrips = latest(known.roundTrips, added.roundTrips, inUse, mostOthers.roundTrips)
+  const stored: StoredEvidence = { version: 1, files, catalogs, roundTrips }
 
   const folder = join(path, '..')
   await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -91,13 +99,13 @@ export async function addEvidence(
 
 function latest<T>(
   known: ReadonlyMap<string, T>,
-  added: ReadonlyMap<string, T>,
+  added: ReadonlyMap<string, T> | undefined,
   inUse: ReadonlySet<string>,
   mostOthers: number,
 ): [string, T][] {
-  const before = [...known].filter(([key]) => !added.has(key))
+  const before = [...known].filter(([key]) => added?.has(key) !== true)
   const others = before.filter(([key]) => !inUse.has(key)).slice(-mostOthers)
-  return [...others, ...before.filter(([key]) => inUse.has(key)), ...added]
+  return [...others, ...before.filter(([key]) => inUse.has(key)), ...(added ?? [])]
 }
 
 /** Evidence of histories long gone, and drafts of processes that were killed. */

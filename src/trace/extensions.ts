@@ -207,7 +207,13 @@ create type ${type} (input = public.${name}_in, output = public.${name}_out, lik
 
 /** Names of what `stubTypesSql` makes, as a catalog snapshot names them. */
 export function stubTypeNames(plan: ExtensionPlan): string[] {
-  return plan.stubbed.flatMap(({ stub }) => stub.types.map(({ name }) => `public.${name}`))
+  return plan.stubbed.flatMap(({ stub }) =>
+    stub.types.flatMap(({ name }) => [
+      `public.${name}`,
+      `public.${name}_in(cstring, oid, integer)`,
+      `public.${name}_out(public.${name})`,
+    ]),
+  )
 }
 
 /** The name of a DROP EXTENSION that the shadow cannot run, because the extension is stubbed or was never there. */

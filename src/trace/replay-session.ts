@@ -228,8 +228,12 @@ function sendDiscardingRows(client: Client, text: string): Promise<ReplayError |
 }
 
 function replayError(error: unknown): ReplayError {
-  const { message, code, severity } = error as DatabaseError
-  // What the server did not say itself, pg says of a lost connection.
-  if (code === undefined) return { message, fatal: true }
-  return { message, sqlstate: code, ...(severity !== undefined && severity !== 'ERROR' && { fatal: true }) }
+  // What the server did not say itself, pg or the system says of a lost connection.
+  if (!(error instanceof pg.DatabaseError)) return { message: (error as Error).message, fatal: true }
+  const { message, code, severity } = error
+  return {
+    message,
+    ...(code !== undefined && { sqlstate: code }),
+    ...(severity !== undefined && severity !== 'ERROR' && { fatal: true }),
+  }
 }

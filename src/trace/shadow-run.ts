@@ -1,10 +1,15 @@
 import { basename } from 'node:path/posix'
+import type { Client } from 'pg'
 import { KeiError, failure, interrupted } from '../errors.ts'
 import type { Catalog } from '../findings/catalog.ts'
-import { readCatalog } from '../postgres/catalog/snapshot.ts'
+import { readPrivileges } from '../postgres/catalog/privileges.ts'
+import { readCatalog, readFurtherObjects } from '../postgres/catalog/snapshot.ts'
+import type { SnapshotExclusions } from '../postgres/catalog/snapshot.ts'
 import { positionsOf } from '../sql/positions.ts'
+import { mayChangeSession } from '../sql/session-state.ts'
 import type { Statement } from '../sql/statement.ts'
 import { hashAfter } from './chain.ts'
+import type { SchemaRest } from './history.ts'
 import { loseNames, noLostNames } from './lost-names.ts'
 import type { LostNames, Root } from './lost-names.ts'
 import { recorderSchema } from './recorder.ts'
@@ -17,7 +22,8 @@ import type { TraceMigration, TraceRequest } from './trace-request.ts'
 import { openWorkplace } from './workplace.ts'
 import type { Sessions, Workplace } from './workplace.ts'
 
-const defaultHistoryTime = 600_000
+/** Milliseconds. */
+export const defaultHistoryTime = 600_000
 
 /** Times that a history is begun while other runs remove what it keeps on its way; the last time it keeps nothing. */
 const mostAttempts = 3
@@ -37,6 +43,7 @@ export interface ShadowRun {
   /** By chain hash. */
   files: Map<string, FileRun>
   catalog: Catalog
+  rest?: SchemaRest
   /** False when a limit decided what was seen: then it is not kept. */
   repeatable: boolean
 }
@@ -135,11 +142,10 @@ async function traceIn(
       await noteApplied(sessions, stubs, migration, run)
     }
 
-    const catalog = await readCatalog(sessions.superuser, {
-      schemas: [recorderSchema, ...stubs.exclude.schemas],
-      names: stubs.exclude.names,
-    })
-    const run = { files, catalog, repeatable }
+    const exclude = { schemas: [recorderSchema, ...stubs.exclude.schemas], names: stubs.exclude.names }
+    const catalog = await readCatalog(sessions.superuser, exclude)
+    const rest = request.whole === true ? await readRest(sessions.superuser, workplace.owner, exclude) : undefined
+    const run = { files, catalog, ...(rest && { rest }), repeatable }
     const kept = keep(run)
     kept.catch(() => undefined)
     await sessions.end()
@@ -151,23 +157,31 @@ async function traceIn(
   } catch (error) {
     await sessions?.end()
     await workplace.databases.drop(database).catch(() => undefined)
-    throw signal?.aborted === true ? interrupted() : error instanceof KeiError ? error : shadowLost(error)
+    throw asRefusal(error, signal)
   }
 }
 
-function shadowLost(cause: unknown): KeiError {
+/** What a run ends with when an error ends it. */
+export function asRefusal(error: unknown, signal: AbortSignal | undefined): KeiError {
+  if (signal?.aborted === true) return interrupted()
+  if (error instanceof KeiError) return error
   return failure({
     code: 'shadow-lost',
-    message: `The shadow server failed while the history ran: ${(cause as Error).message}`,
+    message: `The shadow server failed while the history ran: ${(error as Error).message}`,
     hint: 'Run the command again, or with --no-trace.',
-    cause,
+    cause: error,
   })
 }
 
+async function readRest(superuser: Client, owner: string, exclude: SnapshotExclusions): Promise<SchemaRest> {
+  const objects = await readFurtherObjects(superuser, exclude)
+  return { objects, privileges: await readPrivileges(superuser, exclude), owner }
+}
+
 /** The longest known prefix for which the cluster holds a template, else an empty database. */
-async function startingDatabase(
+export async function startingDatabase(
   workplace: Workplace,
-  { chain, known }: ShadowRunPlan,
+  { chain, known }: Pick<ShadowRunPlan, 'chain' | 'known'>,
 ): Promise<{ database: string; from: number; empty: boolean }> {
   for (let from = known; from >= 0; from--) {
     const hash = hashAfter(chain, from)
@@ -186,10 +200,11 @@ function isBoundary(index: number, { request, known }: ShadowRunPlan): boolean {
   return index === known || index === request.checkpoint
 }
 
-async function runMigration(
+/** Runs a section of a file in a session that is as if it had just been opened. */
+export async function runMigration(
   migration: TraceMigration,
   sessions: Sessions,
-  { request, stubs }: ShadowRunPlan,
+  { request, stubs }: Pick<ShadowRunPlan, 'request' | 'stubs'>,
   lost: LostNames,
 ): Promise<FileRun> {
   if (isSyntaxError(migration.statements)) return { traces: [], lost: [], stopped: false }
@@ -210,37 +225,12 @@ async function runMigration(
     replay,
   )
   sessions.ledger = replay.ledger
-  if (!sessions.session.lost() && migration.statements.some(changesSession)) await sessions.session.reset()
+  if (!sessions.session.lost() && migration.statements.some(mayChangeSession)) await sessions.session.reset()
   return run
 }
 
-/** Statements after which a session may differ from a fresh one; all others only change the database. */
-function changesSession({ tag, text }: Statement): boolean {
-  switch (tag) {
-    case 'AlterEnumStmt':
-    case 'AlterTableStmt':
-    case 'CommentStmt':
-    case 'CreateEnumStmt':
-    case 'CreateFunctionStmt':
-    case 'CreateTrigStmt':
-    case 'DropStmt':
-    case 'IndexStmt':
-    case 'RenameStmt':
-      return false
-    case 'CreateStmt':
-    case 'CreateSeqStmt':
-    case 'ViewStmt':
-      return /\btemp/i.test(text)
-    case 'DeleteStmt':
-    case 'InsertStmt':
-    case 'UpdateStmt':
-      return /set_config|advisory/i.test(text)
-    default:
-      return true
-  }
-}
-
-async function noteApplied(
+/** Notes a file in the runner's own table, where the history reads that. */
+export async function noteApplied(
   sessions: Sessions,
   stubs: StubPlan,
   migration: TraceMigration,
@@ -251,7 +241,8 @@ async function noteApplied(
   await sessions.session.run(stubs.runnerTable.note(migration.file))
 }
 
-function noteLost(lost: LostNames, migration: TraceMigration, run: FileRun): void {
+/** Notes what a file's run would have made, where that is missing now. */
+export function noteLost(lost: LostNames, migration: TraceMigration, run: FileRun): void {
   if (isSyntaxError(migration.statements)) {
     const { line } = positionsOf(migration.text)(migration.statements.offset)
     loseNames(lost, { file: migration.file, line }, migration.section.text)
@@ -269,7 +260,7 @@ function outOfTime(migration: TraceMigration, historyTime: number): FileRun {
 }
 
 /** The nearest migration of the folder that is code and runs before this one, by the number its name begins with. */
-function codeBefore(migration: TraceMigration, code: readonly string[]): string | undefined {
+export function codeBefore(migration: TraceMigration, code: readonly string[]): string | undefined {
   const number = (path: string) => BigInt(/^\d+/.exec(basename(path))?.[0] ?? 0)
   const before = code.filter((path) => number(path) < number(migration.file))
   return before.sort((a, b) => (number(a) < number(b) ? -1 : 1)).at(-1)

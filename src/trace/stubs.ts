@@ -7,7 +7,7 @@ import { runnerTable } from './runner-table.ts'
 import type { RunnerTable } from './runner-table.ts'
 
 /** Changes with everything below that decides what a history finds when it starts; part of every cache key. */
-export const stubVersion = 1
+export const stubVersion = 2
 
 /** What a history needs besides its own statements, read off its text. */
 export interface StubPlan {

@@ -19,6 +19,8 @@ export interface RunDatabases {
   create(owner: string): Promise<string>
   /** Makes a copy of the template of `hash`; undefined when it is no longer there. */
   copy(owner: string, hash: string): Promise<string | undefined>
+  /** Makes the template of `hash` itself a database of the run; undefined when it is not there or being copied. */
+  take(hash: string): Promise<string | undefined>
   /** Keeps a database, which no session may be using, as the template of `hash`. Lost races are no error. */
   keep(database: string, hash: string): Promise<void>
   drop(database: string): Promise<void>
@@ -56,12 +58,22 @@ export async function beginRun(admin: Client, connect: () => Promise<Client>): P
       try {
         await createOwnedDatabase(admin, { name, owner, template: templateName(hash) })
       } catch (error) {
-        // Another process may have removed the template since it was listed, or be about to.
-        if (['3D000', '55006'].includes((error as DatabaseError).code ?? '')) return undefined
+        if (isGoneOrInUse(error)) return undefined
         throw error
       }
       await noteUse(admin, templateName(hash))
       evict()
+      return name
+    },
+    async take(hash) {
+      const name = newName()
+      try {
+        await admin.query(`alter database ${escapeIdentifier(templateName(hash))} rename to ${escapeIdentifier(name)}`)
+      } catch (error) {
+        if (isGoneOrInUse(error)) return undefined
+        throw error
+      }
+      await admin.query(`alter database ${escapeIdentifier(name)} allow_connections true`)
       return name
     },
     async keep(database, hash) {
@@ -80,6 +92,11 @@ export async function beginRun(admin: Client, connect: () => Promise<Client>): P
     drop: (database) => drop(admin, database),
     end: () => void evictor?.then((session) => session.end()).catch(() => undefined),
   }
+}
+
+/** Another process may have removed a template since it was listed, or be about to, or be copying it. */
+function isGoneOrInUse(error: unknown): boolean {
+  return ['3D000', '55006'].includes((error as DatabaseError).code ?? '')
 }
 
 /** Hashes for which the cluster holds a template, shortened as in their names. */

@@ -28,6 +28,8 @@ export interface TraceRequest {
   /** Of the target's sessions, as in `SET search_path`. Default: PostgreSQL's. */
   searchPath?: string
   limits?: Partial<TraceLimits>
+  /** Whether `SchemaRest` is read, too; it is not kept, so a server is needed each time. Default: false. */
+  whole?: boolean
   /** Called before each file that is traced, and when the server takes its time. */
   onProgress?: (progress: TraceProgress) => void
   /** Ends the session on the server, with what it is running, and the trace with `interrupted`. */
@@ -42,6 +44,16 @@ export interface TraceMigration {
   section: Section
   /** A file that does not parse is not run. */
   statements: readonly Statement[] | UnparsedText
+  /** The way back, where it is to be tried: up, down, and up again. */
+  down?: TraceDown
+}
+
+/** A down section that parses. */
+export interface TraceDown {
+  /** The decoded text of the whole file that it stands in. */
+  text: string
+  section: Section
+  statements: readonly Statement[]
 }
 
 /** A text that PostgreSQL's grammar rejects, and where: as `SqlSyntaxError`, of which this is all that is needed. */
@@ -49,7 +61,10 @@ export type UnparsedText = Pick<SqlSyntaxError, 'kind' | 'offset'>
 
 /** Bounds of one statement, and of all of them. */
 export interface TraceLimits extends GuardLimits {
-  /** Milliseconds for the whole history; what is left then is skipped. Default: 10 minutes. */
+  /**
+   * Milliseconds for the whole history, and as much again for its round trips; what is left then is skipped. Default:
+   * 10 minutes.
+   */
   historyTime: number
 }
 

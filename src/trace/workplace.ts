@@ -37,6 +37,8 @@ export interface Workplace {
    * drops it where roles, which no database holds, are part of what the history left.
    */
   settle(database: string, hash: string): Promise<void>
+  /** Drops a database with the roles that were made in it. */
+  discard(database: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -113,6 +115,19 @@ function workplace(
 ): Workplace {
   const { shadow, admin, databases, owner, given } = place
   const { touchesRoles } = stubs
+
+  /** Made by SQL whose text did not show it. */
+  async function madeRoles(): Promise<string[]> {
+    return touchesRoles ? [] : (await rolesOf(admin, owner)).filter((role) => !given.has(role))
+  }
+
+  async function discard(database: string): Promise<void> {
+    const made = await madeRoles()
+    await databases.drop(database)
+    // One that a kept database needs stays.
+    for (const role of made) await admin.query(`drop role ${escapeIdentifier(role)}`).catch(() => undefined)
+  }
+
   return {
     databases,
     owner,
@@ -151,12 +166,10 @@ function workplace(
       }
     },
     async settle(database, hash) {
-      const made = touchesRoles ? [] : (await rolesOf(admin, owner)).filter((role) => !given.has(role))
-      if (!touchesRoles && made.length === 0) return databases.keep(database, hash)
-      await databases.drop(database)
-      // Made by SQL whose text did not show it; one that a kept database needs stays.
-      for (const role of made) await admin.query(`drop role ${escapeIdentifier(role)}`).catch(() => undefined)
+      if (!touchesRoles && (await madeRoles()).length === 0) return databases.keep(database, hash)
+      await discard(database)
     },
+    discard,
     async close() {
       try {
         if (touchesRoles) await emptyCluster(admin)

@@ -17,7 +17,7 @@ import type { TransactionMode } from '../../src/sql/transactions.ts'
 import { evidencePath } from '../../src/trace/evidence-cache.ts'
 import { traceHistory } from '../../src/trace/history.ts'
 
-/** A migration of an example, released when it is the example's setup. */
+/** A file of an example, released when it is the example's setup. */
 export interface ExampleMigration {
   file: string
   text: string
@@ -25,6 +25,7 @@ export interface ExampleMigration {
 }
 
 const folder = 'migrations'
+const downSuffix = '.down.sql'
 const project = 'the tests of kei'
 const parser = await loadParser()
 
@@ -44,8 +45,7 @@ export function applyFix(migrations: readonly ExampleMigration[], { edits, newFi
       edits.filter((edit) => edit.file === migration.file),
     ),
   }))
-  const added = newFiles.filter(({ file }) => !file.endsWith('.down.sql'))
-  return [...edited, ...added.map(({ file, text }) => ({ file, text, released: false }))]
+  return [...edited, ...newFiles.map(({ file, text }) => ({ file, text, released: false }))]
 }
 
 export interface Judged {
@@ -104,11 +104,12 @@ async function traceParsed(parsed: ParsedFolder, major: Major, { layout }: Runne
     cacheFolder: cacheFolder(),
     folder,
     layout,
-    migrations: parsed.migrations.map(({ migration, statements }) => ({
+    migrations: parsed.migrations.map(({ migration, statements, down }) => ({
       file: migration.path,
       text: migration.text,
       section: migration.up,
       statements,
+      ...(down && { down }),
     })),
   })
   for (const { file, statements } of trace.files) {
@@ -116,18 +117,26 @@ async function traceParsed(parsed: ParsedFolder, major: Major, { layout }: Runne
       if (statement.status !== 'traced') throw new Error(`${file}: ${statement.status}: ${statement.cause}`)
     }
   }
-  const byFile = new Map(trace.files.map(({ file, statements }) => [file, statements]))
-  return { catalog: trace.catalog, complete: trace.complete, statements: (file) => byFile.get(file) }
+  const byFile = new Map(trace.files.map((each) => [each.file, each]))
+  return {
+    catalog: trace.catalog,
+    complete: trace.complete,
+    statements: (file) => byFile.get(file)?.statements,
+    roundTrip: (file) => byFile.get(file)?.roundTrip,
+  }
 }
 
 function folderOf(migrations: readonly ExampleMigration[], { layout, mode }: Runner): MigrationFolder {
   return {
     layout,
     path: folder,
-    migrations: migrations.map(({ file, text, released }): MigrationFile => {
+    migrations: migrations.flatMap(({ file, text, released }): MigrationFile[] => {
+      if (file.endsWith(downSuffix)) return []
       const [, version = '', name = ''] = /(\d+)_(\w+)(?:\.up)?\.sql$/.exec(file) ?? []
       const up = { file, text, start: 0, mode }
-      return { layout, version, name, path: file, text, up, released }
+      const down = migrations.find((each) => each.file === file.replace(/(?:\.up)?\.sql$/, downSuffix))
+      const back = down && { down: { file: down.file, text: down.text, start: 0, mode } }
+      return [{ layout, version, name, path: file, text, up, ...back, released }]
     }),
     unreadable: [],
     code: [],

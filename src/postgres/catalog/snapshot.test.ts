@@ -1,73 +1,41 @@
 import { expect, test } from 'vitest'
+import { broadSchema } from '../../../test/broad-schema.ts'
 import { majors, withDatabase } from '../../../test/postgres.ts'
 import type { Major } from '../../../test/postgres.ts'
 import type { Catalog } from '../../findings/catalog.ts'
 import { diffCatalogs } from './diff.ts'
-import { readCatalog } from './snapshot.ts'
-
-const schema = `
-create extension citext;
-create schema app;
-create type app.mood as enum ('sad', 'it''s ok');
-create domain app.percent as int not null default 0 check (value between 0 and 100);
-create type app.pair as (a int, b text[]);
-create sequence app.counter increment 2 cycle;
-create table app."Odd Table" (
-  id bigint generated always as identity primary key,
-  "Odd Column" citext not null default 'x',
-  mood app.mood,
-  share app.percent,
-  double int generated always as (length('ab')) stored,
-  old serial
-);
-create table app.child (
-  odd_id bigint not null references app."Odd Table" on delete cascade,
-  amount numeric(10, 2) check (amount > 0),
-  during tsrange,
-  exclude using gist (during with &&)
-);
-alter table app.child add constraint later foreign key (odd_id) references app."Odd Table" not valid;
-create unique index child_partial on app.child using btree (lower(amount::text) text_pattern_ops, odd_id) include (during)
-  where odd_id is not null;
-create index child_brin on app.child using brin (odd_id);
-create table app.measure (at date not null, value int) partition by range (at);
-create table app.measure_2024 partition of app.measure for values from ('2024-01-01') to ('2025-01-01');
-create index on app.measure (value);
-create view app.odd as select id, mood from app."Odd Table" where mood = 'sad';
-create materialized view app.total as select odd_id, sum(amount) as total from app.child group by odd_id;
-create function app.touch() returns trigger language plpgsql as 'begin return new; end';
-create procedure app.nothing(inout x int) language sql as 'select x';
-create aggregate app.product(int) (sfunc = int4mul, stype = int, initcond = '1');
-create trigger touch before update on app.child for each row execute function app.touch();
-alter table app.child enable row level security;
-create policy own on app.child for select to public using (amount > 1);
-create statistics app.both (dependencies) on amount, odd_id from app.child;
-create table hidden.t (x int);
-create table public.bookkeeping (x int);
-`
+import { readCatalog, readFurtherObjects } from './snapshot.ts'
 
 async function catalogOf(major: Major, sql: string): Promise<Catalog> {
   return withDatabase(major, async (client) => {
-    await client.query(`create schema hidden; ${sql}`)
+    await client.query(sql)
     await client.query('set search_path = pg_catalog')
-    return readCatalog(client, { schemas: ['hidden'], names: ['public.bookkeeping'] })
+    const exclude = { schemas: ['hidden'], names: ['public.bookkeeping'] }
+    const catalog = await readCatalog(client, exclude)
+    catalog.objects.push(...(await readFurtherObjects(client, exclude)))
+    return catalog
   })
 }
 
 test('the same schema gives the same catalog on 16, 17 and 18', async () => {
-  const on17 = await catalogOf(17, schema)
-  for (const major of majors) expect(diffCatalogs(on17, await catalogOf(major, schema))).toEqual([])
+  const on17 = await catalogOf(17, broadSchema)
+  for (const major of majors) expect(diffCatalogs(on17, await catalogOf(major, broadSchema))).toEqual([])
 })
 
 test('a catalog tells tables, columns, indexes and constraints as PostgreSQL prints them', async () => {
-  const catalog = await catalogOf(17, schema)
+  const catalog = await catalogOf(17, broadSchema)
   expect(catalog.relations.map(({ name, kind, partitionOf }) => [name, kind, partitionOf])).toEqual([
     ['app."Odd Table"', 'table', undefined],
     ['app.child', 'table', undefined],
     ['app.measure', 'partitioned table', undefined],
     ['app.measure_2024', 'table', 'app.measure'],
+    ['app.measure_rest', 'table', 'app.measure'],
     ['app.odd', 'view', undefined],
+    ['app.of_measure', 'table', undefined],
+    ['app.older', 'table', undefined],
+    ['app.scratch', 'table', undefined],
     ['app.total', 'materialized view', undefined],
+    ['public.t', 'table', undefined],
   ])
   expect(catalog.relations[0]?.columns).toEqual([
     { name: 'id', type: 'bigint', notNull: true, identity: 'always' },
@@ -101,20 +69,34 @@ test('a catalog tells tables, columns, indexes and constraints as PostgreSQL pri
     definition: 'FOREIGN KEY (odd_id) REFERENCES app."Odd Table"(id) NOT VALID',
   })
   const types = new Set(catalog.objects.map(({ objectType }) => objectType))
-  expect([...types]).toEqual([
+  expect([...types].sort()).toEqual([
     'aggregate',
+    'collation',
+    'column setting',
+    'comment',
     'composite type',
     'domain',
     'enum',
     'extension',
     'function',
+    'inheritance',
     'materialized view',
+    'operator',
+    'partition bound',
+    'partition key',
+    'persistence',
     'policy',
     'procedure',
+    'publication',
+    'range',
+    'replica identity',
     'row security',
+    'rule',
     'schema',
     'sequence',
     'statistics',
+    'storage parameters',
+    'text search configuration',
     'trigger',
     'view',
   ])

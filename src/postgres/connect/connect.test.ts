@@ -17,7 +17,7 @@ import type { Shadow } from '../shadow/shadow.ts'
 import { connect } from './connect.ts'
 import type { Session } from './connect.ts'
 import { resolveConnection } from './resolve.ts'
-import type { ConnectionInputs } from './gather.ts'
+import type { Surroundings } from './gather.ts'
 import type { ResolvedConnection } from './resolve.ts'
 import { refuseOldServer } from './server.ts'
 import { readSurroundings } from './surroundings.ts'
@@ -118,8 +118,8 @@ function terminateTls(client: Socket): void {
 }
 
 function resolve(url: string | undefined, environment: Record<string, string> = {}): ResolvedConnection {
-  const inputs: ConnectionInputs = { ...readSurroundings(url), environment, homeDirectory: home }
-  return resolveConnection(inputs)
+  const surroundings: Surroundings = { ...readSurroundings(), environment, homeDirectory: home }
+  return resolveConnection(surroundings, url === undefined ? undefined : { name: '--url', text: url, by: 'user' })
 }
 
 async function open(url: string, environment: Record<string, string> = {}): Promise<Session> {

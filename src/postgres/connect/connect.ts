@@ -24,6 +24,8 @@ export interface ConnectOptions {
   applicationName: string
   /** Gives up when aborted. */
   signal?: AbortSignal
+  /** Whether a query is sent without waiting for the answers to those before. Default: no. */
+  pipeline?: boolean
 }
 
 /**
@@ -93,7 +95,7 @@ async function open(
   candidate: HostCandidate,
   tls: TlsAttempt,
   attributes: WantedAttributes,
-  { applicationName, signal }: ConnectOptions,
+  { applicationName, signal, pipeline = false }: ConnectOptions,
 ): Promise<Session> {
   const socket = new Socket()
   const timeout = new AbortController()
@@ -102,7 +104,7 @@ async function open(
   const giveUp = AbortSignal.any([timeout.signal, ...(signal === undefined ? [] : [signal])])
   const abandon = () => void socket.destroy()
   giveUp.addEventListener('abort', abandon)
-  const client = new Client(clientConfig(resolved, candidate, tls, socket, applicationName))
+  const client = new Client({ ...clientConfig(resolved, candidate, tls, socket, applicationName), pipeline })
   // A lost connection shows in the statement that needs it; unheard, the event would end the process.
   client.on('error', () => undefined)
   try {

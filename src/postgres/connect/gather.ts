@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { usageError } from '../../errors.ts'
 import { parseConnectionString } from './connection-string.ts'
 import { keywords } from './keywords.ts'
@@ -11,60 +12,103 @@ export type FileState =
   /** @param openToOthers whether anyone but its owner may read it. */
   | { kind: 'text'; text: string; openToOthers: boolean }
 
-/** All that decides where to connect. */
-export interface ConnectionInputs {
-  /** The value of `--url`. */
-  url?: string
+/** What this process is surrounded by, as far as it decides where to connect. All of it is the user's own. */
+export interface Surroundings {
   environment: Readonly<Record<string, string | undefined>>
   operatingSystemUser: string
   homeDirectory: string
   file: (path: string) => FileState
 }
 
+/** A connection string, and where it was given. */
+export interface GivenString {
+  /** For messages: `--url`, `DATABASE_URL`, `targets.prod.url of kei.jsonc`. */
+  name: string
+  text: string
+  /** Who chose it. What a repository chose gets no secret that is not for its host: see `withhold.ts`. */
+  by: 'user' | 'repository'
+  /** Where a relative `sslrootcert` in it begins. Default: the working directory. */
+  folder?: string
+}
+
 /** Values by keyword; one with nothing in it is set, and stands for the default. */
 export type Values = Map<string, Parameter>
+
+export interface Gathered {
+  values: Values
+  /** What the surroundings say of keywords that the string sets. */
+  overridden: Values
+}
 
 /** Sets one value, whatever it was before. */
 export function set(values: Values, keyword: string, value: string, origin: Origin): void {
   values.set(keyword, { keyword, value, origin })
 }
 
-/** Values in order of precedence; the first that names a keyword wins, even with nothing in it, as in libpq. */
-export function gather(inputs: ConnectionInputs, notes: string[]): Values {
+/**
+ * Values in order of precedence: the string, its service or PGSERVICE, the PG* variables. The first that names a
+ * keyword wins, even with nothing in it, as in libpq.
+ */
+export function gather(surroundings: Surroundings, given: GivenString | undefined, notes: string[]): Gathered {
   const values: Values = new Map()
-  const given = givenString(inputs)
-  if (given !== undefined) {
-    const { values: named, foreign } = parseConnectionString(given.text, given.name)
-    for (const [keyword, value] of named) set(values, keyword, value, { kind: 'connection string', given: given.name })
-    if (foreign.length > 0) {
-      notes.push(`${given.name}: ${foreign.join(', ')} is for an application's driver and was left aside.`)
-    }
-    if (given.name === '--url' && named.has('password')) {
-      notes.push(
-        'A password in --url is seen by every user of this machine in the list of processes, and is kept in ' +
-          'the history of the shell. Use KEI_DATABASE_URL, PGPASSWORD or a password file.',
-      )
+  const overridden: Values = new Map()
+  if (given !== undefined) readGiven(given, values, notes)
+  const fill = (keyword: string, value: string, origin: Origin) => {
+    if (!values.has(keyword)) set(values, keyword, value, origin)
+    else if (values.get(keyword)?.origin.kind === 'connection string' && !overridden.has(keyword)) {
+      set(overridden, keyword, value, origin)
     }
   }
-  addService(values, inputs)
+  fillFromService(fill, values, surroundings)
   for (const [keyword, { variable }] of Object.entries(keywords)) {
-    const value = variable === undefined ? undefined : inputs.environment[variable]
-    if (variable === undefined || value === undefined || values.has(keyword)) continue
-    set(values, keyword, value, { kind: 'environment', variable })
+    const value = variable === undefined ? undefined : surroundings.environment[variable]
+    if (variable !== undefined && value !== undefined) fill(keyword, value, { kind: 'environment', variable })
   }
-  return values
+  if (given?.by === 'repository') keepProtections(values, overridden)
+  return { values, overridden }
 }
 
-function givenString({ url, environment }: ConnectionInputs): { name: string; text: string } | undefined {
-  if (url !== undefined) return { name: '--url', text: url }
-  for (const name of ['KEI_DATABASE_URL', 'DATABASE_URL']) {
+/** The strings that the environment holds, in order of precedence. */
+export function stringsOfEnvironment({ environment }: Surroundings): GivenString[] {
+  return ['KEI_DATABASE_URL', 'DATABASE_URL'].flatMap((name) => {
     const text = environment[name]
-    if (text !== undefined && text !== '') return { name, text }
-  }
-  return undefined
+    return text === undefined || text === '' ? [] : [{ name, text, by: 'user' }]
+  })
 }
 
-function addService(values: Values, { environment, homeDirectory, file: read }: ConnectionInputs): void {
+function readGiven(given: GivenString, values: Values, notes: string[]): void {
+  const { name, text, by, folder } = given
+  const { values: named, foreign } = parseConnectionString(text, name)
+  for (const [keyword, value] of named) set(values, keyword, value, { kind: 'connection string', given: name })
+  if (foreign.length > 0) {
+    notes.push(`${name}: ${foreign.join(', ')} is for an application's driver and was left aside.`)
+  }
+  if (name.startsWith('--') && named.has('password')) {
+    notes.push(
+      `A password in ${name} is seen by every user of this machine in the list of processes, and is kept in ` +
+        'the history of the shell. Use KEI_DATABASE_URL, PGPASSWORD or a password file.',
+    )
+  }
+  const root = named.get('sslrootcert')
+  if (folder !== undefined && root && root !== 'system') {
+    set(values, 'sslrootcert', resolve(folder, root), { kind: 'connection string', given: name })
+  }
+  // PGHOSTADDR is the address of another host; who names a target must not get to that one.
+  if (by === 'repository' && named.get('host') && !named.has('hostaddr')) {
+    set(values, 'hostaddr', '', { kind: 'connection string', given: name })
+  }
+}
+
+/** What the user asks for and kei cannot keep to is refused, also when a repository says otherwise. */
+function keepProtections(values: Values, overridden: Values): void {
+  for (const [keyword, parameter] of overridden) {
+    if (keywords[keyword]?.use === 'refused') values.set(keyword, parameter)
+  }
+}
+
+type Fill = (keyword: string, value: string, origin: Origin) => void
+
+function fillFromService(fill: Fill, values: Values, { environment, homeDirectory, file: read }: Surroundings): void {
   const service = values.get('service')?.value ?? environment['PGSERVICE']
   if (service === undefined || service === '') return
   const named = values.get('servicefile')?.value || environment['PGSERVICEFILE']
@@ -76,9 +120,7 @@ function addService(values: Values, { environment, homeDirectory, file: read }: 
     if (state.kind === 'text') {
       const found = readService(state.text, service, file)
       if (found === undefined) continue
-      for (const [keyword, value] of found) {
-        if (!values.has(keyword)) set(values, keyword, value, { kind: 'service', service, file })
-      }
+      for (const [keyword, value] of found) fill(keyword, value, { kind: 'service', service, file })
       return
     }
     if (file === named || state.kind === 'unreadable') {

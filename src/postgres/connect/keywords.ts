@@ -71,6 +71,10 @@ export const keywords: Readonly<Record<string, Keyword>> = {
   replication: { use: 'refused', harmless: ['false', 'off', 'no', '0'] },
 }
 
+/** Values of sslmode, the weakest first. */
+export const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
+export type SslMode = (typeof sslModes)[number]
+
 /** Parameters whose value is never shown. */
 export const secretKeywords: ReadonlySet<string> = new Set([
   'password',

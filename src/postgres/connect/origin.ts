@@ -3,7 +3,8 @@ export type Origin =
   | { kind: 'connection string'; given: string }
   | { kind: 'service'; service: string; file: string }
   | { kind: 'environment'; variable: string }
-  | { kind: 'password file'; file: string; line: number }
+  /** @param anyHost set when the line is for any host. */
+  | { kind: 'password file'; file: string; line: number; anyHost?: true }
   | { kind: 'operating system' }
   | { kind: 'default' }
 

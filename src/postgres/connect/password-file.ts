@@ -11,8 +11,13 @@ export interface PasswordKey {
  * The password in the first line of a password file that fits, with its line number, 1-based. As libpq reads it:
  * `host:port:database:user:password`, `*` fits anything, `\` takes the next character as it is, `#` begins a comment.
  * Source: PostgreSQL manual, "The Password File".
+ * @param accepts whether a line that fits may be used, by its host; `*` is one for any host.
  */
-export function findPassword(text: string, key: PasswordKey): { password: string; line: number } | undefined {
+export function findPassword(
+  text: string,
+  key: PasswordKey,
+  accepts: (host: string, line: number) => boolean = () => true,
+): { password: string; line: number } | undefined {
   const wanted = [key.host, String(key.port), key.database, key.user]
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.replace(/\r+$/, '')
@@ -20,7 +25,7 @@ export function findPassword(text: string, key: PasswordKey): { password: string
     const fields = fieldsOf(line)
     if (fields.length < 5) continue
     const fits = wanted.every((value, at) => fields[at] === '*' || unescaped(fields[at] ?? '') === value)
-    if (fits) return { password: unescaped(fields[4] ?? ''), line: index + 1 }
+    if (fits && accepts(fields[0] ?? '', index + 1)) return { password: unescaped(fields[4] ?? ''), line: index + 1 }
   }
   return undefined
 }

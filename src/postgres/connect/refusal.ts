@@ -79,12 +79,15 @@ export function timeoutRefusal(resolved: ResolvedConnection, candidate: HostCand
 export function noPasswordRefusal(resolved: ResolvedConnection, candidate: HostCandidate): KeiError {
   const { user, database } = resolved
   const host = candidate.host.startsWith('/') ? 'localhost' : candidate.host
+  const fields = [host, String(candidate.port), database, user].map((field) => field.replace(/[\\:]/g, '\\$&'))
+  const line = `${fields.join(':')}:PASSWORD to ~/.pgpass (chmod 0600).`
   return connectionError({
     code: 'no-password',
     message: `${describeCandidate(candidate)} asks for the password of user ${JSON.stringify(user)}, and none is given.`,
     hint:
-      `Set PGPASSWORD, or write the line ${[host, String(candidate.port), database, user].map((field) => field.replace(/[\\:]/g, '\\$&')).join(':')}:PASSWORD to ~/.pgpass ` +
-      '(chmod 0600).',
+      candidate.withheld === undefined
+        ? `Set PGPASSWORD, or write the line ${line}`
+        : `${candidate.withheld} Or write the line ${line}`,
   })
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { KeiError } from '../../errors.ts'
-import type { ConnectionInputs, FileState } from './gather.ts'
+import type { FileState, Surroundings } from './gather.ts'
 import { describeOrigin } from './origin.ts'
 import { resolveConnection } from './resolve.ts'
 import type { ResolvedConnection } from './resolve.ts'
@@ -9,8 +9,7 @@ type Environment = Record<string, string>
 type Files = Record<string, string | FileState>
 
 function resolve(url: string | undefined, environment: Environment = {}, files: Files = {}): ResolvedConnection {
-  const inputs: ConnectionInputs = {
-    ...(url !== undefined && { url }),
+  const surroundings: Surroundings = {
     environment,
     operatingSystemUser: 'ana',
     homeDirectory: '/home/ana',
@@ -20,7 +19,7 @@ function resolve(url: string | undefined, environment: Environment = {}, files: 
       return typeof file === 'string' ? { kind: 'text', text: file, openToOthers: false } : file
     },
   }
-  return resolveConnection(inputs)
+  return resolveConnection(surroundings, url === undefined ? undefined : { name: '--url', text: url, by: 'user' })
 }
 
 function originOf(resolved: ResolvedConnection, keyword: string): string | undefined {

@@ -1,10 +1,13 @@
 import { usageError } from '../../errors.ts'
-import { gather, set } from './gather.ts'
-import type { ConnectionInputs, Values } from './gather.ts'
-import { keywords } from './keywords.ts'
+import { gather, set, stringsOfEnvironment } from './gather.ts'
+import type { GivenString, Surroundings, Values } from './gather.ts'
+import { keywords, sslModes } from './keywords.ts'
+import type { SslMode } from './keywords.ts'
 import { describeOrigin } from './origin.ts'
 import type { Origin, Parameter } from './origin.ts'
-import { findPassword } from './password-file.ts'
+import { passwordsOf } from './passwords.ts'
+import { socketDirectories, withholding } from './withhold.ts'
+import type { Withholding } from './withhold.ts'
 
 /** A server to try. */
 export interface HostCandidate {
@@ -15,10 +18,9 @@ export interface HostCandidate {
   port: number
   password?: string
   passwordOrigin?: Origin
+  /** Why a password that there is does not go there, as a sentence. */
+  withheld?: string
 }
-
-export const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const
-export type SslMode = (typeof sslModes)[number]
 
 export const sessionAttributes = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'] as const
 export type SessionAttributes = (typeof sessionAttributes)[number]
@@ -52,29 +54,32 @@ export interface ResolvedConnection {
   notes: readonly string[]
 }
 
-/** The compiled default of Debian and Red Hat, then that of PostgreSQL itself. */
-const socketDirectories = ['/var/run/postgresql', '/tmp']
 const defaultConnectTimeout = 10
 
 /**
- * Finds where to connect as psql does: what a connection string says (`--url`, else KEI_DATABASE_URL, else
+ * Finds where to connect as psql does: what a connection string says (`given`, else KEI_DATABASE_URL, else
  * DATABASE_URL), then the service that it or PGSERVICE names, then the PG* variables, then the defaults. Passwords
- * that none of these has come from the password file, by host.
+ * that none of these has come from the password file, by host. A string that a repository chose gets no password and no
+ * certificate that is not for its host; a note says so.
  * Source: PostgreSQL manual, "Database Connection Control Functions".
  * @throws KeiError `invalid-connection-string`, `invalid-service-file`, `service-not-found`, `invalid-parameter`,
  * `unsupported-parameter`
  */
-export function resolveConnection(inputs: ConnectionInputs): ResolvedConnection {
+export function resolveConnection(
+  surroundings: Surroundings,
+  given: GivenString | undefined = stringsOfEnvironment(surroundings)[0],
+): ResolvedConnection {
   const notes: string[] = []
-  const values = gather(inputs, notes)
+  const gathered = gather(surroundings, given, notes)
+  const { values } = gathered
   const text = (keyword: string) => values.get(keyword)?.value || undefined
 
   judgeUse(values, notes)
-  if (text('user') === undefined) set(values, 'user', inputs.operatingSystemUser, { kind: 'operating system' })
+  if (text('user') === undefined) set(values, 'user', surroundings.operatingSystemUser, { kind: 'operating system' })
   const user = text('user') ?? ''
   if (text('dbname') === undefined) set(values, 'dbname', user, { kind: 'default' })
   const database = text('dbname') ?? ''
-  setSslDefaults(values, inputs)
+  setSslDefaults(values, surroundings)
   if (text('connect_timeout') === undefined) {
     set(values, 'connect_timeout', String(defaultConnectTimeout), { kind: 'default' })
   }
@@ -83,6 +88,12 @@ export function resolveConnection(inputs: ConnectionInputs): ResolvedConnection 
   if (negotiation === 'direct' && sslModes.indexOf(mode) < sslModes.indexOf('require')) {
     throw invalid(`sslnegotiation=direct cannot be used with sslmode=${mode}`, 'Set sslmode=require or stronger.')
   }
+  const rules = withholding(surroundings, given, gathered)
+  const candidates = candidatesOf(values, passwordsOf(values, surroundings, rules, { user, database }, notes))
+  withholdCertificate(values, candidates, rules, notes)
+  if (candidates.every(({ passwordOrigin }) => passwordOrigin !== values.get('password')?.origin)) {
+    values.delete('password')
+  }
   const options = text('options')
   const applicationName = text('application_name') ?? text('fallback_application_name')
   const rootCertificate = text('sslrootcert')
@@ -90,7 +101,7 @@ export function resolveConnection(inputs: ConnectionInputs): ResolvedConnection 
   const key = text('sslkey')
   const keyPassword = text('sslpassword')
   return {
-    candidates: candidatesOf(values, inputs, { user, database }, notes),
+    candidates,
     user,
     database,
     ...(options !== undefined && { options }),
@@ -107,7 +118,7 @@ export function resolveConnection(inputs: ConnectionInputs): ResolvedConnection 
       ...(keyPassword !== undefined && { keyPassword }),
     },
     parameters: [...values.values()].filter(({ value }) => value !== ''),
-    notes,
+    notes: [...new Set(notes)],
   }
 }
 
@@ -129,7 +140,7 @@ function judgeUse(values: Values, notes: string[]): void {
   }
 }
 
-function setSslDefaults(values: Values, { homeDirectory, file }: ConnectionInputs): void {
+function setSslDefaults(values: Values, { homeDirectory, file }: Surroundings): void {
   const defaults = { sslrootcert: 'root.crt', sslcert: 'postgresql.crt', sslkey: 'postgresql.key' }
   for (const [keyword, name] of Object.entries(defaults)) {
     const path = `${homeDirectory}/.postgresql/${name}`
@@ -143,13 +154,29 @@ function setSslDefaults(values: Values, { homeDirectory, file }: ConnectionInput
   }
 }
 
-/** Hosts, addresses and ports are lists of the same length; one port is for all hosts. */
-function candidatesOf(
+/** A certificate is shown to every server alike: when it is not for one of them, it is shown to none. */
+function withholdCertificate(
   values: Values,
-  inputs: ConnectionInputs,
-  login: { user: string; database: string },
+  candidates: readonly HostCandidate[],
+  rules: Withholding,
   notes: string[],
-): HostCandidate[] {
+): void {
+  const servers = candidates.filter(({ host }) => !host.startsWith('/'))
+  for (const keyword of ['sslcert', 'sslkey', 'sslpassword']) {
+    const parameter = values.get(keyword)
+    if (!parameter?.value) continue
+    for (const { host, address = '' } of servers) {
+      const reason = rules.reason(parameter.origin, { host, address })
+      if (reason === undefined) continue
+      values.delete(keyword)
+      notes.push(`${keyword} (${describeOrigin(parameter.origin)}) is not used for ${host}: ${reason}.`)
+      break
+    }
+  }
+}
+
+/** Hosts, addresses and ports are lists of the same length; one port is for all hosts. */
+function candidatesOf(values: Values, lookUp: ReturnType<typeof passwordsOf>): HostCandidate[] {
   const list = (keyword: string) => (values.get(keyword)?.value || undefined)?.split(',')
   const hosts = list('host')
   const addresses = list('hostaddr')
@@ -165,48 +192,18 @@ function candidatesOf(
     throw invalid(`${count} hosts are given, and ${ports.length} ports`, 'Give one port, or one for each host.')
   }
   if (hosts === undefined) {
-    set(values, 'host', addresses === undefined ? socketDirectories.join(' or ') : '', { kind: 'default' })
+    const shown = addresses === undefined ? socketDirectories.join(' or ') : ''
+    set(values, 'host', shown, { kind: 'default' })
   }
   if (list('port') === undefined) set(values, 'port', '5432', { kind: 'default' })
-  const lookUp = passwordsOf(values, inputs, notes)
-  const candidates = Array.from({ length: count }, (_, index) => {
+  return Array.from({ length: count }, (_, index) => {
     const host = hosts?.[index] ?? ''
     const address = addresses?.[index] ?? ''
     const port = portNumber((ports.length === 1 ? ports[0] : ports[index]) ?? '')
-    const isDefault = host === '' && address === ''
-    const key = isDefault || socketDirectories.includes(host) ? 'localhost' : host || address
-    const password = lookUp({ host: key, port, ...login })
-    const places = isDefault ? socketDirectories : [host || address]
+    const password = lookUp({ host, address }, port)
+    const places = host === '' && address === '' ? socketDirectories : [host || address]
     return places.map((place) => ({ host: place, ...(address !== '' && { address }), port, ...password }))
   }).flat()
-  return candidates
-}
-
-type PasswordOf = Pick<HostCandidate, 'password' | 'passwordOrigin'>
-
-function passwordsOf(
-  values: Values,
-  { homeDirectory, file: read }: ConnectionInputs,
-  notes: string[],
-): (key: Parameters<typeof findPassword>[1]) => PasswordOf {
-  const given = values.get('password')
-  if (given !== undefined && given.value !== '') {
-    return () => ({ password: given.value, passwordOrigin: given.origin })
-  }
-  if (!values.get('passfile')?.value) set(values, 'passfile', `${homeDirectory}/.pgpass`, { kind: 'default' })
-  const file = values.get('passfile')?.value ?? ''
-  const state = read(file)
-  if (state.kind === 'unreadable') notes.push(`The password file ${file} was ignored: it ${state.reason}.`)
-  if (state.kind !== 'text') return () => ({})
-  if (state.openToOthers) {
-    notes.push(`The password file ${file} was ignored: others may read it. Run: chmod 0600 ${file}`)
-    return () => ({})
-  }
-  return (key) => {
-    const found = findPassword(state.text, key)
-    if (found === undefined) return {}
-    return { password: found.password, passwordOrigin: { kind: 'password file', file, line: found.line } }
-  }
 }
 
 function portNumber(text: string): number {

@@ -50,8 +50,9 @@ afterAll(async () => {
 async function portOf(order: (typeof names)[number][], attributes: string): Promise<number> {
   const hosts = order.map(() => server).join(',')
   const url = `host=${hosts} port=${order.map((name) => ports[name]).join(',')} target_session_attrs=${attributes}`
-  const inputs = { ...readSurroundings(`${url} user=postgres`), environment: {}, homeDirectory: folder }
-  const session = await connect(resolveConnection(inputs), { applicationName: 'kei/test' })
+  const surroundings = { ...readSurroundings(), environment: {}, homeDirectory: folder }
+  const resolved = resolveConnection(surroundings, { name: '--url', text: `${url} user=postgres`, by: 'user' })
+  const session = await connect(resolved, { applicationName: 'kei/test' })
   await session.client.end()
   expect(session.server.role).toBe(session.candidate.port === ports.standby ? 'standby' : 'primary')
   return session.candidate.port

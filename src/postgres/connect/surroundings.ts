@@ -1,11 +1,10 @@
 import { readFileSync, statSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
-import type { ConnectionInputs, FileState } from './gather.ts'
+import type { FileState, Surroundings } from './gather.ts'
 
-/** What this process's surroundings say about where to connect; files are read when they are asked for. */
-export function readSurroundings(url: string | undefined): ConnectionInputs {
+/** This process's own surroundings; files are read when they are asked for. */
+export function readSurroundings(): Surroundings {
   return {
-    ...(url !== undefined && { url }),
     environment: process.env,
     operatingSystemUser: userName(),
     homeDirectory: process.env['HOME'] || homedir(),

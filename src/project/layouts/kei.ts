@@ -1,3 +1,6 @@
+import { readHeader } from '../../sql/file-header.ts'
+import type { TransactionMode } from '../../sql/transactions.ts'
+import type { SourceFile } from '../files.ts'
 import type { Folder } from '../folder.ts'
 import type { MigrationFile, MigrationFolder, UnreadableFile } from '../migration-file.ts'
 import { inOrder, looksLikeMigration, migrationOf, readInto, refusedFile, wholeFile } from './layout.ts'
@@ -42,10 +45,14 @@ function readFolder(folder: Folder): MigrationFolder {
       migrationOf('kei', file, {
         version,
         name,
-        up: wholeFile(file, 'grouped'),
-        down: down && wholeFile(down, 'grouped'),
+        up: wholeFile(file, modeOf(file)),
+        down: down && wholeFile(down, modeOf(down)),
       }),
     )
   }
   return { layout: 'kei', path: folder.path, migrations: inOrder(migrations), unreadable, code: [] }
+}
+
+function modeOf({ text }: SourceFile): TransactionMode {
+  return readHeader(text).header.transaction === 'none' ? 'statement' : 'grouped'
 }

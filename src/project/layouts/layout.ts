@@ -16,16 +16,25 @@ export interface Layout {
 
 /**
  * The first `.sql` file of the folder with `pattern` in its text. Every match has one of `literals` in it: looking for
- * those first is what makes a folder of thousands of files fast.
+ * those first is what makes a folder of thousands of files fast. `X.down.sql` beside `X.sql` is not looked into: tools
+ * that write into their files how to run them have both directions in one.
  */
 export function fileWith(folder: Folder, pattern: RegExp, literals: readonly string[]): string | undefined {
+  const names = new Set(folder.files)
   return folder.files.find((name) => {
-    if (!name.endsWith('.sql')) return false
+    if (!name.endsWith('.sql') || isDownFile(name, names)) return false
     const reading = folder.read(name)
     if (reading.kind !== 'text') return false
     const { text } = reading.file
     return literals.some((literal) => text.includes(literal)) && pattern.test(text)
   })
+}
+
+const downSuffix = '.down.sql'
+
+/** Whether a file of a folder with these names is the way back of one beside it: `X.down.sql` of `X.sql`. */
+export function isDownFile(name: string, names: ReadonlySet<string>): boolean {
+  return name.endsWith(downSuffix) && names.has(`${name.slice(0, -downSuffix.length)}.sql`)
 }
 
 /** A file of the folder; when it cannot be read, undefined, and `unreadable` names it. */

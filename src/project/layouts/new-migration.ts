@@ -41,8 +41,11 @@ export function newMigration(
   }
 }
 
-/** The version after `version`, which may have a name behind it (Prisma's has). */
-function nextVersion(version: string | undefined): string {
+/**
+ * The version after `version`, which may have a name behind it (Prisma's has): a time one second later, a number one
+ * more with as many digits.
+ */
+export function nextVersion(version: string | undefined): string {
   const digits = /^\d+/.exec(version ?? '')?.[0]
   if (digits === undefined) return '00000000000001'
   return (timestampAfter(digits) ?? String(BigInt(digits) + 1n)).padStart(digits.length, '0')

@@ -1,6 +1,8 @@
+import type { Statement } from '../../sql/statement.ts'
 import { behaviourOf, refusals } from '../../sql/transactions.ts'
+import type { TransactionMode } from '../../sql/transactions.ts'
 import { defineRule } from '../rule.ts'
-import type { MigrationSubject } from '../subject.ts'
+import type { Verdict } from '../rule.ts'
 
 export default defineRule({
   id: 'no-refused-statement',
@@ -61,31 +63,46 @@ export default defineRule({
     },
   ],
   *check(migration) {
-    const { mode, file, text } = migration
+    const { layout, mode, file, text, down } = migration
     const statements = migration.statements.map(({ statement }) => statement)
-    // Most files have nothing that could be refused, and grouping costs more than looking.
-    if (!statements.some((each) => each.tag === 'TransactionStmt' || behaviourOf(each) === 'outside')) return
-    for (const { statement, reason } of refusals(statements, mode)) {
-      const rollsBack = reason === 'rollback-by-file'
-      // Newer versions of Prisma cut some such scripts into statements before they send them.
-      const mayRun = migration.layout === 'prisma' && !rollsBack
-      yield {
-        kind: 'finding',
-        ...(mayRun && { severity: 'note' as const }),
-        message: rollsBack
-          ? 'This takes back what the file did, while the runner would note it as done'
-          : mayRun
-            ? `Inside a transaction PostgreSQL refuses this (25001), and ${around(migration)}; some versions of Prisma split it first`
-            : `PostgreSQL refuses this inside a transaction (25001), and ${around(migration)}`,
-        at: { file, text, span: { start: statement.start, end: statement.end } },
-        evidence: [{ kind: 'source', text: statement.text }],
-        next: rollsBack ? 'Take it out of the migration.' : wayOut(migration),
-      }
-    }
+    yield* refusedIn({ layout, mode, file, text, statements })
+    if (down !== undefined) yield* refusedIn({ layout, ...down })
   },
 })
 
-function around({ mode, layout }: MigrationSubject): string {
+/** A section of a file: up or down. */
+interface RunnerScript {
+  layout: string
+  mode: TransactionMode
+  file: string
+  text: string
+  statements: readonly Statement[]
+}
+
+function* refusedIn(script: RunnerScript): Iterable<Verdict> {
+  const { layout, mode, file, text, statements } = script
+  // Most files have nothing that could be refused, and grouping costs more than looking.
+  if (!statements.some((each) => each.tag === 'TransactionStmt' || behaviourOf(each) === 'outside')) return
+  for (const { statement, reason } of refusals(statements, mode)) {
+    const rollsBack = reason === 'rollback-by-file'
+    // Newer versions of Prisma cut some such scripts into statements before they send them.
+    const mayRun = layout === 'prisma' && !rollsBack
+    yield {
+      kind: 'finding',
+      ...(mayRun && { severity: 'note' as const }),
+      message: rollsBack
+        ? 'This takes back what the file did, while the runner would note it as done'
+        : mayRun
+          ? `Inside a transaction PostgreSQL refuses this (25001), and ${around(script)}; some versions of Prisma split it first`
+          : `PostgreSQL refuses this inside a transaction (25001), and ${around(script)}`,
+      at: { file, text, span: { start: statement.start, end: statement.end } },
+      evidence: [{ kind: 'source', text: statement.text }],
+      next: rollsBack ? 'Take it out of the migration.' : wayOut(script),
+    }
+  }
+}
+
+function around({ mode, layout }: RunnerScript): string {
   switch (mode) {
     case 'transaction':
       return `${layout} opens one around this file`
@@ -97,7 +114,7 @@ function around({ mode, layout }: MigrationSubject): string {
   }
 }
 
-function wayOut({ mode }: MigrationSubject): string {
+function wayOut({ mode }: RunnerScript): string {
   switch (mode) {
     case 'transaction':
       return 'Begin the file with the line -- +goose NO TRANSACTION.'

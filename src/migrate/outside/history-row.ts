@@ -1,0 +1,40 @@
+import { failure } from '../../errors.ts'
+import { accessRefusal, sqlStateOf } from '../database-refusal.ts'
+import type { NewHistoryRow } from '../history.ts'
+import { leaseLost } from '../lease.ts'
+import { sendPipeline } from '../pipeline.ts'
+import type { Sent } from '../pipeline.ts'
+import type { Runner } from '../runner.ts'
+import { cutOff } from './failures.ts'
+
+/**
+ * Adds a row to the history, in a transaction that proves the lease, as the role that logged in.
+ * @throws KeiError `lease-lost`, `connection-lost`, `history-not-permitted`, `history-not-written`
+ */
+export async function writeRow({ work, lease, history }: Runner, row: NewHistoryRow): Promise<void> {
+  const sent = (query: { text: string; values?: unknown[] }): Sent => ({
+    text: query.text,
+    ...(query.values !== undefined && { values: query.values }),
+  })
+  const end = await sendPipeline(work.client, [
+    { text: 'BEGIN' },
+    { text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' },
+    { text: 'SET LOCAL ROLE NONE' },
+    { text: 'SET LOCAL lock_timeout = 0' },
+    sent(lease.proof),
+    sent(history.insertion(row, lease.token)),
+    { text: 'COMMIT' },
+  ])
+  if (end.kind === 'done' && end.answers.at(-1)?.command === 'COMMIT') return
+  if (end.kind === 'lost') throw cutOff(end.error)
+  await work.client.query('ROLLBACK').catch(() => undefined)
+  const error = end.kind === 'refused' ? end.error : undefined
+  if (sqlStateOf(error) === '22012') throw lease.lost() ?? leaseLost()
+  if (sqlStateOf(error) === '42501') throw accessRefusal(history.schema, work.server.user, 'write', error)
+  throw failure({
+    code: 'history-not-written',
+    message: `The history's row could not be written: ${error?.message ?? 'the transaction did not commit'}.`,
+    hint: 'Run the command again: it finds out from the catalog what was done.',
+    cause: error,
+  })
+}

@@ -1,0 +1,274 @@
+import { escapeIdentifier } from 'pg'
+import type { Client, DatabaseError } from 'pg'
+import { failure } from '../errors.ts'
+import type { KeiError } from '../errors.ts'
+import { namedObjects } from '../sql/named-objects.ts'
+import { redactSql, redactText } from '../sql/redact.ts'
+import { leavesParameter } from '../sql/session-state.ts'
+import type { Statement } from '../sql/statement.ts'
+import { longHolders } from './blockers.ts'
+import { connectionLost } from './connection-lost.ts'
+import { accessRefusal } from './database-refusal.ts'
+import type { Blocker, HeldLock } from './event.ts'
+import { clockReading, firstReading, heldLocks, lockReading, readingPlaces } from './held-locks.ts'
+import { cancelOnStop, pause, throwIfStopped } from './interruption.ts'
+import { leaseLost } from './lease.ts'
+import { sendPipeline } from './pipeline.ts'
+import type { PipelineEnd, Sent } from './pipeline.ts'
+import { isWorthRetrying, waitAfter } from './retry.ts'
+import type { Runner, Script } from './runner.ts'
+import { commitRefusal, statementRefusal, waitRefusal } from './server-refusal.ts'
+import type { Step } from './step.ts'
+import { watchWaits } from './wait-watch.ts'
+
+/** How a step went that is committed. */
+export interface StepRun {
+  /** Of the attempt that succeeded, by the clock of this machine. */
+  milliseconds: number
+  /** Empty where nothing was there before that could have been locked. */
+  locks: HeldLock[]
+}
+
+export interface TransactionOptions {
+  /** The statements of the file that ran before the step: what they set for the session stays. */
+  earlier?: readonly Statement[]
+  /** Sent before the step's own; the step fails with `refusal` when one of them does. */
+  guards?: { sent: readonly Sent[]; refusal(error: DatabaseError): KeiError }
+  /** The commit does not wait for the disk. Only for what a crash may take back without harm. */
+  relaxed?: boolean
+}
+
+/**
+ * Runs one step in a transaction, with its row in the history, in one round trip. Where other sessions' locks stand in
+ * the way, all of it is rolled back and tried again later, until the time for it is over. What fails leaves nothing.
+ *
+ * @throws KeiError `statement-failed` and the other codes of `statementRefusal`, `commit-failed`, `lock-timeout`,
+ * `deadlock`, `serialization-failure`, `lease-lost`, `connection-lost`, `role-not-usable`, `history-not-permitted`,
+ * `interrupted`. That PostgreSQL says the statement ends transactions by itself is its cause's code, 2D000.
+ */
+export async function runTransaction(
+  runner: Runner,
+  script: Script,
+  step: Step,
+  options: TransactionOptions = {},
+): Promise<StepRun> {
+  const { work, request } = runner
+  const { settings, onEvent } = request
+  const { version } = script.migration
+  const lockTimeout = script.text.header.lockTimeout ?? settings.lockTimeout
+  const parts = transaction(runner, script, step, lockTimeout, options)
+  const began = performance.now()
+  let blockers: Blocker[] = []
+  for (let attempt = 1; ; attempt++) {
+    throwIfStopped(runner)
+    if (!runner.fresh) announceHolders(runner, script, step, attempt, lockTimeout)
+    const watch = watchWaits(runner, (wait) => onEvent({ event: 'blocked', version, attempt, ...wait }))
+    const stopNotices = forwardNotices(runner)
+    const start = performance.now()
+    const end = await cancelOnStop(runner, () =>
+      sendPipeline(
+        work.client,
+        parts.map((part) => part.sent),
+      ),
+    )
+    watch.stop()
+    stopNotices()
+    const milliseconds = performance.now() - start
+    if (end.kind === 'lost') throw await connectionLost(runner, script, step, end.error)
+    const commit = parts.findIndex((part) => part.kind === 'commit')
+    if (end.kind === 'done' || end.at > commit) {
+      // PostgreSQL answers ROLLBACK to the COMMIT of a transaction that has failed.
+      const command = end.answers[commit]?.command
+      if (command !== 'COMMIT') throw new Error(`the server answered ${command} to COMMIT`)
+      return { milliseconds, locks: heldLocks(readingsOf(parts, end)) }
+    }
+    const part = parts[end.at]
+    await rollBack(work.client)
+    throwIfStopped(runner)
+    const { error } = end
+    if (!isWorthRetrying(error.code)) throw refusal(runner, script, step, part, error, options)
+    blockers = watch.last()?.blockers ?? blockers
+    // A timeout that the file sets itself is not known; the attempt waited for at least so long.
+    const waited = leavesParameter(options.earlier ?? [], 'lock_timeout') ? Math.min(milliseconds, 30_000) : 0
+    const wait = waitAfter(attempt, Math.max(lockTimeout, waited), Math.random())
+    if (performance.now() - began + wait > settings.retryFor)
+      throw waitRefusal(script, step, error, { attempts: attempt, blockers, retryFor: settings.retryFor })
+    onEvent({
+      event: 'retry',
+      version,
+      attempt,
+      sqlstate: error.code ?? '',
+      message: redactText(error.message),
+      wait,
+      blockers: watch.last()?.blockers ?? [],
+    })
+    await pause(runner, wait)
+  }
+}
+
+type Part =
+  | { kind: 'own' | 'proof' | 'role' | 'guard' | 'reading' | 'row' | 'commit'; sent: Sent }
+  | { kind: 'statement'; sent: Sent; statement: Statement }
+
+/** All that is sent for a step. */
+function transaction(
+  runner: Runner,
+  script: Script,
+  step: Step,
+  lockTimeout: number,
+  { earlier = [], guards, relaxed = false }: TransactionOptions,
+): Part[] {
+  const { request, lease, history } = runner
+  const given: [name: string, value: string][] = []
+  if (!leavesParameter(earlier, 'lock_timeout')) given.push(['lock_timeout', `${lockTimeout}ms`])
+  if (relaxed) given.push(['synchronous_commit', 'off'])
+  const parts: Part[] = [{ kind: 'own', sent: { text: 'BEGIN' } }]
+  if (given.length > 0) parts.push({ kind: 'own', sent: setLocal(given) })
+  const [asLogin, asLeft] = identityAround(earlier)
+  for (const sent of asLogin) parts.push({ kind: 'own', sent })
+  parts.push({ kind: 'proof', sent: lease.proof })
+  for (const sent of asLeft) parts.push({ kind: 'own', sent })
+  const { role } = request.settings
+  if (role !== undefined && !leavesParameter(earlier, 'role'))
+    parts.push({ kind: 'role', sent: { text: `SET LOCAL ROLE ${escapeIdentifier(role)}` } })
+  for (const sent of guards?.sent ?? []) parts.push({ kind: 'guard', sent })
+  const places = runner.fresh ? new Set<number>() : readingPlaces(step.statements)
+  if (places.size > 0) parts.push({ kind: 'reading', sent: firstReading(step.statements) })
+  for (const [index, statement] of step.statements.entries()) {
+    parts.push({ kind: 'statement', sent: { text: statement.text }, statement })
+    if (places.has(index)) parts.push({ kind: 'reading', sent: lockReading })
+  }
+  for (const sent of asLoginRole([...earlier, ...step.statements])) parts.push({ kind: 'own', sent })
+  parts.push({ kind: 'own', sent: setLocal([['statement_timeout', '0']]) })
+  const { migration, direction, text, total } = script
+  // A step about no statement only says that the file is whole.
+  const complete = step.first === 0 || step.last === total
+  const row = history.insertion(
+    {
+      event: 'ran',
+      direction,
+      version: migration.version,
+      name: migration.name,
+      first: step.first,
+      last: step.last,
+      hashes: step.hashes,
+      complete,
+      checksum: text.checksum,
+      ...(complete && { text: redactSql(text.text) }),
+    },
+    lease.token,
+  )
+  parts.push({ kind: 'row', sent: row }, { kind: 'commit', sent: { text: 'COMMIT' } })
+  if (places.size > 0) parts.push({ kind: 'reading', sent: clockReading })
+  return parts
+}
+
+/**
+ * Where the file left the session with another identity: what takes the one that logged in, and what gives the file's
+ * back. It is kept in a setting meanwhile, because there is no answer before all is sent.
+ */
+function identityAround(earlier: readonly Statement[]): [asLogin: Sent[], asLeft: Sent[]] {
+  const left = ['session_authorization', 'role'].filter((name) => leavesParameter(earlier, name))
+  if (left.length === 0) return [[], []]
+  const keep = left.map((name) => ({
+    text: `SELECT pg_catalog.set_config('kei.${name}', pg_catalog.current_setting('${name}'), true)`,
+  }))
+  const giveBack = left.map((name) => ({
+    text: `SELECT pg_catalog.set_config('${name}', pg_catalog.current_setting('kei.${name}'), true)`,
+  }))
+  return [[...keep, ...asLoginRole(earlier)], giveBack]
+}
+
+/** SET LOCAL, so that what the file has set for the session holds again after the COMMIT. */
+function asLoginRole(statements: readonly Statement[]): Sent[] {
+  const changed = statements.some((statement) => leavesParameter([statement], 'session_authorization'))
+  return [...(changed ? [{ text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' }] : []), setLocal([['role', 'none']])]
+}
+
+/** Settings of the transaction, as one statement. */
+export function setLocal(values: readonly (readonly [name: string, value: string])[]): Sent {
+  const calls = values.map((_, index) => `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, true)`)
+  return { text: `SELECT ${calls.join(', ')}`, values: values.flat() }
+}
+
+function readingsOf(parts: readonly Part[], end: Exclude<PipelineEnd, { kind: 'lost' }>): Record<string, unknown>[] {
+  return parts.flatMap((part, index) => (part.kind === 'reading' ? (end.answers[index]?.rows ?? []) : []))
+}
+
+/** The session may be in no transaction at all, where BEGIN itself was refused; then this is a warning. */
+async function rollBack(client: Client): Promise<void> {
+  await client.query('ROLLBACK').catch(() => undefined)
+}
+
+function refusal(
+  { request, lease, history, work }: Runner,
+  script: Script,
+  step: Step,
+  part: Part | undefined,
+  error: DatabaseError,
+  { guards }: TransactionOptions,
+): KeiError {
+  switch (part?.kind) {
+    case 'statement':
+      return statementRefusal(script, step, part.statement, error)
+    case 'proof':
+      return error.code === '22012' ? (lease.lost() ?? leaseLost()) : ownRefusal(error)
+    case 'role':
+      return failure({
+        code: 'role-not-usable',
+        message: `The role ${JSON.stringify(work.server.user)} cannot act as ${JSON.stringify(request.settings.role)}: ${error.message}`,
+        hint: `Let it: GRANT ${escapeIdentifier(request.settings.role ?? '')} TO ${escapeIdentifier(work.server.user)};`,
+        cause: error,
+      })
+    case 'guard':
+      return guards?.refusal(error) ?? ownRefusal(error)
+    case 'row':
+      return error.code === '42501'
+        ? accessRefusal(history.schema, work.server.user, 'write', error)
+        : ownRefusal(error)
+    case 'commit':
+      return commitRefusal(script, step, error)
+    default:
+      return ownRefusal(error)
+  }
+}
+
+/** The server refused what kei itself sent around the file's statements. */
+function ownRefusal(error: DatabaseError): KeiError {
+  return failure({
+    code: 'transaction-failed',
+    message: `The server refused a statement that kei sends around the migration's own: ${redactText(error.message)} (${error.code ?? '?'})`,
+    hint: 'Nothing of the step was kept. Run the command again.',
+    cause: error,
+  })
+}
+
+/** Says who holds locks on what the step names for longer than it will wait. Nothing waits for the answer. */
+function announceHolders(runner: Runner, script: Script, step: Step, attempt: number, lockTimeout: number): void {
+  const { work, control, request } = runner
+  if (work.pooled) return
+  const relations = [...new Set(step.statements.flatMap((statement) => namedObjects(statement).subjects))].filter(
+    (name) => !name.includes(':'),
+  )
+  if (relations.length === 0) return
+  longHolders(control.client, relations, lockTimeout, [work.pid])
+    .then((wait) => {
+      if (wait.blockers.length > 0)
+        request.onEvent({ event: 'blocked', version: script.migration.version, attempt, ...wait })
+    })
+    .catch(() => undefined)
+}
+
+/** Of one step; a loop can raise millions. */
+const keptNotices = 20
+
+/** Tells what the statements say by RAISE and the server by itself, until the function that is returned is called. */
+export function forwardNotices({ work, request }: Runner): () => void {
+  let count = 0
+  const hear = ({ severity, message }: { severity?: string | undefined; message?: string | undefined }) => {
+    if (++count > keptNotices) return
+    request.onEvent({ event: 'notice', message: `${severity}: ${redactText((message ?? '').slice(0, 500))}` })
+  }
+  work.client.on('notice', hear)
+  return () => void work.client.removeListener('notice', hear)
+}
