@@ -50,6 +50,9 @@ export async function down(request: DownRequest): Promise<RunResult> {
       if (planOf(whatToRevert(request, leadership.states)) !== planOf(chosen)) throw historyChanged()
       return revert(request, scripts, leadership)
     })
+  } catch (error) {
+    const { explainDriverError } = await import('./driver-error.ts')
+    throw explainDriverError(error)
   } finally {
     await control.client.end().catch(() => undefined)
   }

@@ -5,6 +5,8 @@ import { workProcess } from './wait-watch.ts'
 
 /** Milliseconds between two cancel requests: one that meets the server between two statements has no effect. */
 const repeatCancel = 300
+/** Milliseconds for the answer to one: the control session may be lost too. */
+const longestAnswer = 2000
 
 /** The error of a run that the user, or the system, asked to end. Every file and statement before is kept. */
 export function runInterrupted(): KeiError {
@@ -55,7 +57,7 @@ export async function cancelOnStop<T>(runner: Runner, work: () => Promise<T>): P
     clearInterval(timer)
     stop.removeEventListener('abort', start)
     // Behind a pooler the answer may wait for the server connection of the transaction that is yet to be rolled back.
-    if (!runner.work.pooled) await asking
+    if (!runner.work.pooled) await Promise.race([asking, delay(longestAnswer, undefined, { ref: false })])
   }
 }
 

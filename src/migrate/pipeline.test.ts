@@ -31,6 +31,15 @@ test('a statement that fails in the middle leaves the transaction failed, and is
     expect((await client.query(`SELECT to_regclass('t') AS found`)).rows).toEqual([{ found: null }])
   }))
 
+test('a session can be told of many failures', () =>
+  withTarget(17, async ({ open }) => {
+    const client = await open()
+    for (let attempt = 0; attempt < 20; attempt++) {
+      expect(await sendPipeline(client, [{ text: 'SELECT 1 / 0' }])).toMatchObject({ kind: 'refused', at: 0 })
+    }
+    expect(client.connection.listenerCount('end')).toBeLessThan(5)
+  }))
+
 test('rows are kept only where they are asked for', () =>
   withTarget(17, async ({ open }) => {
     const end = await sendPipeline(await open(), [

@@ -35,16 +35,21 @@ export type PipelineEnd =
  */
 export function sendPipeline(client: Client, statements: readonly Sent[]): Promise<PipelineEnd> {
   return new Promise((resolve) => {
-    const parts = statements.map(partOf)
+    // Of those whose rows are kept; the others, of which a file may have many, are forgotten once they are sent.
+    const kept = new Map<number, Part>()
     const answers: Answer[] = []
-    const current = () => parts[answers.length]
+    const current = () => kept.get(answers.length)
     let sentBy: Connection | undefined
     const query = Object.assign(new pg.Query({ text: '' }), {
       submit(connection: Connection) {
         sentBy = connection
         const unsynced = withoutSync(connection)
         connection.stream.cork()
-        for (const part of parts) part.submit(unsynced)
+        for (const [index, statement] of statements.entries()) {
+          const part = partOf(statement)
+          if (statement.rows === true) kept.set(index, part)
+          part.submit(unsynced)
+        }
         connection.sync()
         connection.stream.uncork()
         return null
@@ -53,7 +58,7 @@ export function sendPipeline(client: Client, statements: readonly Sent[]): Promi
         current()?.handleRowDescription(message)
       },
       handleDataRow(message: unknown) {
-        if (statements[answers.length]?.rows === true) current()?.handleDataRow(message)
+        current()?.handleDataRow(message)
       },
       handleCommandComplete(message: { text: string }) {
         answers.push({
@@ -73,8 +78,12 @@ export function sendPipeline(client: Client, statements: readonly Sent[]): Promi
         if (!(error instanceof pg.DatabaseError)) return lost()
         // Neither its severity, which is translated, nor its SQLSTATE, which a function may raise, tells whether the
         // session goes on. What the server does next does.
-        sentBy?.once('readyForQuery', () => resolve({ kind: 'refused', at, error, answers }))
-        sentBy?.once('end', lost)
+        const connection = sentBy
+        connection?.once('end', lost)
+        connection?.once('readyForQuery', () => {
+          connection.removeListener('end', lost)
+          resolve({ kind: 'refused', at, error, answers })
+        })
       },
     })
     client.query(query)

@@ -31,7 +31,7 @@ export interface RunRequest {
   settings: RunnerSettings
   /** In the order of their versions, no version twice. */
   migrations: readonly Migration[]
-  /** Opens a session with the target; to the server itself where a direct way is known. */
+  /** Opens a pipelined session with the target (`ConnectOptions.pipeline`); to the server itself where a way is known. */
   connect(): Promise<Session>
   onEvent: OnMigrationEvent
   /** Aborting it cancels the running statement on the server and ends the run with `interrupted`. */

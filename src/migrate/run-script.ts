@@ -11,9 +11,11 @@ import { directConnectionNeeded } from './outside/failures.ts'
 import { recoverIntent } from './outside/recover.ts'
 import { runOutside } from './outside/run-outside.ts'
 import { failureAt } from './place.ts'
+import { sendPipeline } from './pipeline.ts'
 import { runTransaction } from './run-transaction.ts'
 import type { TransactionOptions } from './run-transaction.ts'
 import type { Runner, Script } from './runner.ts'
+import { statementRefusal } from './server-refusal.ts'
 import type { Step } from './step.ts'
 import { parseMigration, refuseScript, remainingSteps, stepsOf } from './steps.ts'
 import type { WorkSession } from './work-session.ts'
@@ -98,7 +100,8 @@ export async function runScript(runner: Runner, prepared: PreparedScript, option
   const left = done.length === 0 ? prepared.steps : remainingSteps(prepared.steps, statements, done, text)
   // Where what was left has been taken out of the file, only the history has yet to be told.
   const steps = left.length > 0 || whole ? left : [emptyStep]
-  await setAgain(runner.work, statements.slice(0, done.length))
+  const [next] = steps
+  if (next !== undefined) await setAgain(runner.work, script, next, statements.slice(0, done.length))
 
   const run: ScriptRun = { version, name, milliseconds: 0, statements: 0, locks: [] }
   let { guards } = options
@@ -155,11 +158,18 @@ async function doneStatements(
 }
 
 /** What the part of a file that is done had set for the session, for the part that is not. */
-async function setAgain({ client, pooled }: WorkSession, done: readonly Statement[]): Promise<void> {
+async function setAgain(
+  { client, pooled }: WorkSession,
+  script: Script,
+  next: Step,
+  done: readonly Statement[],
+): Promise<void> {
   if (pooled) return
   for (const statement of done) {
     const set = statementOf(statement, 'VariableSetStmt')
-    if (set !== undefined && set.is_local !== true && leftInSession(statement) !== undefined)
-      await client.query(statement.text)
+    if (set === undefined || set.is_local === true || leftInSession(statement) === undefined) continue
+    const end = await sendPipeline(client, [{ text: statement.text }])
+    if (end.kind === 'refused') throw statementRefusal(script, next, statement, end.error)
+    if (end.kind === 'lost') throw end.error
   }
 }

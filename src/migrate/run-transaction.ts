@@ -267,7 +267,10 @@ export function forwardNotices({ work, request }: Runner): () => void {
   let count = 0
   const hear = ({ severity, message }: { severity?: string | undefined; message?: string | undefined }) => {
     if (++count > keptNotices) return
-    request.onEvent({ event: 'notice', message: `${severity}: ${redactText((message ?? '').slice(0, 500))}` })
+    request.onEvent({
+      event: 'notice',
+      message: `${severity ?? 'NOTICE'}: ${redactText((message ?? '').slice(0, 500))}`,
+    })
   }
   work.client.on('notice', hear)
   return () => void work.client.removeListener('notice', hear)

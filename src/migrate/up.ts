@@ -45,9 +45,11 @@ export async function up(request: UpRequest): Promise<RunResult> {
   try {
     const history = openHistory(settings.schema)
     const exists = await history.exists(control.client)
+    // Most runs find nothing to do; they need not read a long history.
+    if (exists && (await history.appliedHash(control.client)) === planHash(migrations)) return nothingToDo
     const states = foldHistory(exists ? await history.read(control.client) : [])
     const pending = await whatIsPending(request, states)
-    if (pending.length === 0) return { applied: [], direction: 'up' }
+    if (pending.length === 0) return nothingToDo
     const { dryRun, runPending } = await import('./run-pending.ts')
     if (request.dryRun === true) return await dryRun(pending, states)
     const again = (now: ReadonlyMap<string, VersionState>) => whatIsPending(request, now)
@@ -56,10 +58,15 @@ export async function up(request: UpRequest): Promise<RunResult> {
       pending,
       again,
     )
+  } catch (error) {
+    const { explainDriverError } = await import('./driver-error.ts')
+    throw explainDriverError(error)
   } finally {
     await control.client.end().catch(() => undefined)
   }
 }
+
+const nothingToDo: RunResult = { applied: [], direction: 'up' }
 
 /** What is to be applied, by the history as it is. */
 async function whatIsPending(

@@ -92,8 +92,8 @@ describe('readSource', () => {
     expect(readSource(root, 'x.sql')).toMatchObject({
       file: { code: 'too-large', message: 'The file has 20 MiB; files above 10 MiB are not read' },
     })
-    expect(readSource(root, 'y.sql', 8)).toMatchObject({ kind: 'text' })
-    expect(readSource(root, 'y.sql', 7)).toMatchObject({ kind: 'unreadable' })
+    expect(readSource(root, 'y.sql', { maxBytes: 8 })).toMatchObject({ kind: 'text' })
+    expect(readSource(root, 'y.sql', { maxBytes: 7 })).toMatchObject({ kind: 'unreadable' })
   })
 
   it('follows a symbolic link within the repository and none that leads out of it', () => {

@@ -18,12 +18,23 @@ const mebibyte = 1024 * 1024
 /** A larger file is not read: 10 MiB. */
 export const maxFileBytes = 10 * mebibyte
 
+export interface ReadOptions {
+  /** A larger file is not read. Default: 10 MiB. */
+  maxBytes?: number
+  /** A listing of the folder showed that it is a regular file. Default: it is asked. */
+  isRegular?: boolean
+}
+
 /**
  * Reads one file of the repository. `root` is the repository's real path; `path` is relative to it.
  * Never throws for what it finds on the disk; `unreadable` has one of these codes: `too-large`, `invalid-utf8`,
  * `utf-16`, `nul-byte`, `not-a-regular-file`, `outside-repository`, `not-found`, `permission-denied`, `read-error`.
  */
-export function readSource(root: string, path: string, maxBytes: number = maxFileBytes): FileReading {
+export function readSource(
+  root: string,
+  path: string,
+  { maxBytes = maxFileBytes, isRegular = false }: ReadOptions = {},
+): FileReading {
   const unreadable = (code: string, message: string, line?: number): FileReading => ({
     kind: 'unreadable',
     file: { path, code, message, ...(line !== undefined && { line }) },
@@ -36,15 +47,20 @@ export function readSource(root: string, path: string, maxBytes: number = maxFil
     if (descriptor === undefined) {
       return unreadable('outside-repository', 'The file is a symbolic link that leads out of the repository')
     }
-    const entry = fstatSync(descriptor)
-    if (!entry.isFile()) return unreadable('not-a-regular-file', 'This is not a regular file')
-    if (entry.size > maxBytes) {
-      return unreadable(
-        'too-large',
-        `The file has ${inMebibytes(entry.size)}; files above ${inMebibytes(maxBytes)} are not read`,
-      )
+    const small = isRegular ? readSmall(descriptor) : undefined
+    if (small === undefined) {
+      const entry = fstatSync(descriptor)
+      if (!entry.isFile()) return unreadable('not-a-regular-file', 'This is not a regular file')
+      if (entry.size > maxBytes) {
+        return unreadable(
+          'too-large',
+          `The file has ${inMebibytes(entry.size)}; files above ${inMebibytes(maxBytes)} are not read`,
+        )
+      }
+      bytes = readWhole(descriptor, entry.size)
+    } else {
+      bytes = small
     }
-    bytes = readWhole(descriptor, entry.size)
   } catch (error) {
     return unreadable(...describeSystemError(error as NodeJS.ErrnoException))
   } finally {
@@ -99,12 +115,18 @@ function openInside(root: string, path: string): number | undefined {
 /** Reused from file to file: most are small, and a folder can have thousands. What is read is decoded at once. */
 let buffer = Buffer.allocUnsafe(64 * 1024)
 
+/** The bytes of a file that is smaller than the buffer, without asking for its size first; undefined of any other. */
+function readSmall(descriptor: number): Buffer | undefined {
+  const length = readSync(descriptor, buffer, 0, buffer.length, 0)
+  return length < buffer.length ? buffer.subarray(0, length) : undefined
+}
+
 /** The file's bytes, at most `size` of them: one that grows meanwhile is read as it was. */
 function readWhole(descriptor: number, size: number): Buffer {
   if (buffer.length < size) buffer = Buffer.allocUnsafe(size)
   let length = 0
   while (length < size) {
-    const read = readSync(descriptor, buffer, length, size - length, null)
+    const read = readSync(descriptor, buffer, length, size - length, length)
     if (read === 0) break
     length += read
   }

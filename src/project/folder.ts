@@ -21,10 +21,12 @@ export interface Folder {
 export function openFolder(root: string, path: string): Folder | undefined {
   const files: string[] = []
   const folders: string[] = []
+  const regular = new Set<string>()
   try {
     for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
       if (entry.isDirectory()) folders.push(entry.name)
       else files.push(entry.name)
+      if (entry.isFile()) regular.add(entry.name)
     }
   } catch {
     return undefined
@@ -37,7 +39,7 @@ export function openFolder(root: string, path: string): Folder | undefined {
     read(name) {
       let reading = readings.get(name)
       if (reading === undefined) {
-        reading = readSource(root, joinPath(path, name))
+        reading = readSource(root, joinPath(path, name), { isRegular: regular.has(name) })
         readings.set(name, reading)
       }
       return reading
