@@ -27,7 +27,7 @@ export interface Wait {
  */
 export async function readWait(control: Client, pid: number): Promise<Wait> {
   const { rows } = await control.query<{ relations: string[]; blockers: RawBlocker[] | null }>(
-    `SELECT ARRAY(SELECT DISTINCT l.relation::pg_catalog.regclass::text FROM pg_catalog.pg_locks AS l
+    `SELECT ARRAY(SELECT DISTINCT l.relation::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_locks AS l
                   WHERE l.pid = waiting.pid AND NOT l.granted AND l.relation IS NOT NULL) AS relations,
             (SELECT pg_catalog.json_agg(${blockerOf('a', 'b.pid')})
              FROM (SELECT DISTINCT pid FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(waiting.pid)) AS pid) AS b
@@ -55,16 +55,16 @@ export async function longHolders(
             (SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(${blockerFields('s', 's.pid')}))
              FROM pg_catalog.pg_stat_activity AS s WHERE s.pid = ANY (pg_catalog.array_agg(h.pid))) AS blockers
      FROM (
-       SELECT l.pid, CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END AS name
+       SELECT l.pid, CASE n.nspname WHEN 'public' THEN c.relname ELSE pg_catalog.concat(n.nspname, '.', c.relname) END AS name
        FROM pg_catalog.pg_locks AS l
          JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
          JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
          JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-       WHERE l.locktype = 'relation' AND l.granted AND l.pid <> ALL ($3::int[]) AND l.pid <> pg_catalog.pg_backend_pid()
-         AND a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2::float8 / 1000)
+       WHERE l.locktype = 'relation' AND l.granted AND l.pid <> ALL ($3::pg_catalog.int4[]) AND l.pid <> pg_catalog.pg_backend_pid()
+         AND a.xact_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2::pg_catalog.float8)
      ) AS h
-     WHERE h.name = ANY ($1::text[])`,
-    [relations, age, except],
+     WHERE h.name = ANY ($1::pg_catalog.text[])`,
+    [relations, age / 1000, except],
   )
   const found = rows[0]
   return { relations: found?.relations ?? [], blockers: (found?.blockers ?? []).map(blocker) }

@@ -2,7 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { failure } from '../errors.ts'
 import type { KeiError } from '../errors.ts'
 import { compareVersions } from '../project/layouts/layout.ts'
+import { redactText } from '../sql/redact.ts'
+import { sqlStateOf } from './database-refusal.ts'
 import type { Runner, Script } from './runner.ts'
+import { numbered } from './server-refusal.ts'
 import type { Step } from './step.ts'
 
 /** Milliseconds for which a lost server is looked for again. */
@@ -22,10 +25,20 @@ export async function connectionLost(runner: Runner, script: Script, step: Step,
   }[outcome]
   return failure({
     code: 'connection-lost',
-    message: `${script.text.file}: the connection was lost in the transaction of statements ${step.first} to ${step.last} (${cause.message}). ${told}`,
-    hint: `Run \`kei migrate ${script.direction}\` again: it goes on from where the history ends.`,
+    message: `${script.text.file}: the connection was lost in the transaction of ${numbered(step)} (${redactText(cause.message)}). ${told}`,
+    hint: `${remedy(cause)}Run \`kei migrate ${script.direction}\` again: it goes on from where the history ends.`,
     cause,
   })
+}
+
+/** Where a limit of the server's ended the session, it would again. */
+function remedy(cause: Error): string {
+  const limits: Record<string, string> = {
+    '25P03': 'idle_in_transaction_session_timeout',
+    '25P04': 'transaction_timeout',
+  }
+  const limit = limits[sqlStateOf(cause) ?? '']
+  return limit === undefined ? '' : `Begin the file with \`SET LOCAL ${limit} = 0;\`. `
 }
 
 type Outcome = 'committed' | 'not-committed' | 'unknown'

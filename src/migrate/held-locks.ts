@@ -57,12 +57,12 @@ export function firstReading(statements: readonly Statement[]): Sent {
     drops.filter((drop) => isWanted(drop.removeType ?? '')).flatMap((drop) => (drop.objects ?? []).map(namesOf))
   return {
     text: `WITH RECURSIVE named (oid) AS (
-  SELECT pg_catalog.to_regclass(name)::oid FROM pg_catalog.unnest($1::text[]) AS name
+  SELECT pg_catalog.to_regclass(name)::pg_catalog.oid FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name
   UNION SELECT i.inhrelid FROM named JOIN pg_catalog.pg_inherits AS i ON i.inhparent = named.oid
 ) SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) AS at,
-  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname)))
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname)))
    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND (c.oid IN (SELECT oid FROM named) OR n.nspname = ANY ($2::text[]))) AS names`,
+   WHERE c.relkind IN ('r', 'p', 'm', 'f', 'v') AND (c.oid IN (SELECT oid FROM named) OR n.nspname = ANY ($2::pg_catalog.text[]))) AS names`,
     values: [
       named((type) => relationTypes.has(type)).map((names) => names.map((name) => escapeIdentifier(name)).join('.')),
       named((type) => type === 'OBJECT_SCHEMA').map(([name]) => name),
@@ -92,15 +92,15 @@ function namesOf(object: Node): string[] {
  */
 export const lockReading: Sent = {
   text: `SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()) AS at,
-  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.relation::text, l.mode,
+  (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(l.relation::pg_catalog.text, l.mode,
       CASE WHEN c.oid IS NOT NULL THEN pg_catalog.format('%I.%I', n.nspname, c.relname) END,
       c.oid IS NULL OR c.xmin <> x.own OR EXISTS (
         SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.xmin <> x.own)))
    FROM pg_catalog.pg_locks AS l
-     CROSS JOIN (SELECT pg_catalog.pg_current_xact_id()::xid AS own) AS x
+     CROSS JOIN (SELECT pg_catalog.pg_current_xact_id()::pg_catalog.xid AS own) AS x
      LEFT JOIN pg_catalog.pg_class AS c ON c.oid = l.relation
      LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation >= 16384 AND l.granted
+   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation >= '16384'::pg_catalog.oid AND l.granted
      AND l.mode IN ('ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
      AND (c.oid IS NULL OR c.relkind IN ('r', 'p', 'm', 'f', 'v'))) AS locks`,
   rows: true,

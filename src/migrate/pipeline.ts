@@ -14,6 +14,8 @@ export interface Answer {
   /** The first word of the command tag: `COMMIT`, `INSERT`; empty for an empty statement. */
   command: string
   rows: Record<string, unknown>[]
+  /** When it came, as performance.now(). */
+  at: number
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Answer {
 export type PipelineEnd =
   | { kind: 'done'; answers: Answer[] }
   | { kind: 'refused'; at: number; error: pg.DatabaseError; answers: Answer[] }
-  | { kind: 'lost'; at: number; error: Error }
+  | { kind: 'lost'; at: number; error: Error; answers: Answer[] }
 
 /**
  * Sends the statements at once with one Sync behind them, and reads their answers: one round trip. After the first
@@ -64,17 +66,18 @@ export function sendPipeline(client: Client, statements: readonly Sent[]): Promi
         answers.push({
           command: message.text.split(' ')[0] ?? '',
           rows: current()?._result.rows ?? [],
+          at: performance.now(),
         })
       },
       handleEmptyQuery() {
-        answers.push({ command: '', rows: [] })
+        answers.push({ command: '', rows: [], at: performance.now() })
       },
       handleReadyForQuery() {
         resolve({ kind: 'done', answers })
       },
       handleError(error: Error) {
         const at = answers.length
-        const lost = () => resolve({ kind: 'lost', at, error })
+        const lost = () => resolve({ kind: 'lost', at, error, answers })
         if (!(error instanceof pg.DatabaseError)) return lost()
         // Neither its severity, which is translated, nor its SQLSTATE, which a function may raise, tells whether the
         // session goes on. What the server does next does.

@@ -138,12 +138,12 @@ function rehearsal({ request, lease }: Runner, scripts: readonly RehearsedScript
  * are elsewhere, and stay.
  */
 const snapshot: Sent = {
-  text: `SELECT (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname),
-      pg_catalog.pg_relation_size(c.oid) > 0,
+  text: `SELECT (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.text, pg_catalog.format('%I.%I', n.nspname, c.relname),
+      pg_catalog.pg_relation_size(c.oid) > '0'::pg_catalog.int8,
       (SELECT pg_catalog.json_object_agg(a.attnum, pg_catalog.quote_ident(a.attname)) FROM pg_catalog.pg_attribute AS a
        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '')))
    FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-   WHERE c.relkind = 'r' AND c.oid >= 16384) AS tables`,
+   WHERE c.relkind = 'r' AND c.oid >= '16384'::pg_catalog.oid) AS tables`,
   rows: true,
 }
 

@@ -1,6 +1,7 @@
 import { canonicalVersion } from './fold.ts'
 import type { VersionState } from './history.ts'
 import { lead } from './leader.ts'
+import { runTogether, togetherCount } from './run-together.ts'
 import type { LeadOptions } from './leader.ts'
 import type { Migration } from './migration.ts'
 import { prepareScript, refuseThroughPooler, runScript } from './run-script.ts'
@@ -30,7 +31,22 @@ export async function runPending(
     const started = now.map(({ version, name }) => ({ version, name }))
     request.onEvent({ event: 'started', token, pending: started, direction: 'up' })
     const applied: ScriptRun[] = []
-    for (const [index, script] of scripts.entries()) {
+    let index = 0
+    while (index < scripts.length) {
+      const together = togetherCount(runner, scripts.slice(index))
+      if (together > 1) {
+        const relaxed = held.mayRelax(false)
+        const isRelaxed = (at: number) => relaxed && index + at < scripts.length - 1
+        const { runs } = await runTogether(runner, scripts.slice(index, index + together), isRelaxed, (run) => {
+          applied.push(...run.runs)
+          const isWhole = index + run.runs.length === scripts.length
+          held.tell(relaxed && !isWhole, run.events)
+        })
+        index += runs.length
+        if (runs.length === together) continue
+      }
+      const script = scripts[index]
+      if (script === undefined) break
       applied.push(
         await runScript(runner, script, {
           state: states.get(canonicalVersion(script.script.migration.version)),
@@ -39,6 +55,7 @@ export async function runPending(
           ...(request.cancel === true && { cancel: true }),
         }),
       )
+      index += 1
     }
     return { applied, direction: 'up', token }
   })

@@ -17,7 +17,7 @@ import { sendPipeline } from './pipeline.ts'
 import type { PipelineEnd, Sent } from './pipeline.ts'
 import { isWorthRetrying, waitAfter } from './retry.ts'
 import type { Runner, Script } from './runner.ts'
-import { commitRefusal, statementRefusal, waitRefusal } from './server-refusal.ts'
+import { commitRefusal, ownRefusal, statementRefusal, waitRefusal } from './server-refusal.ts'
 import type { Step } from './step.ts'
 import { watchWaits } from './wait-watch.ts'
 
@@ -56,7 +56,7 @@ export async function runTransaction(
   const { settings, onEvent } = request
   const { version } = script.migration
   const lockTimeout = script.text.header.lockTimeout ?? settings.lockTimeout
-  const parts = transaction(runner, script, step, lockTimeout, options)
+  const parts = transactionParts(runner, script, step, lockTimeout, options)
   const began = performance.now()
   let blockers: Blocker[] = []
   for (let attempt = 1; ; attempt++) {
@@ -86,7 +86,7 @@ export async function runTransaction(
     await rollBack(work.client)
     throwIfStopped(runner)
     const { error } = end
-    if (!isWorthRetrying(error.code)) throw refusal(runner, script, step, part, error, options)
+    if (!isWorthRetrying(error.code)) throw transactionRefusal(runner, script, step, part, error, options)
     blockers = watch.last()?.blockers ?? blockers
     // A timeout that the file sets itself is not known; the attempt waited for at least so long.
     const waited = leavesParameter(options.earlier ?? [], 'lock_timeout') ? Math.min(milliseconds, 30_000) : 0
@@ -106,12 +106,12 @@ export async function runTransaction(
   }
 }
 
-type Part =
+export type Part =
   | { kind: 'own' | 'proof' | 'role' | 'guard' | 'reading' | 'row' | 'commit'; sent: Sent }
   | { kind: 'statement'; sent: Sent; statement: Statement }
 
 /** All that is sent for a step. */
-function transaction(
+export function transactionParts(
   runner: Runner,
   script: Script,
   step: Step,
@@ -168,7 +168,9 @@ function transaction(
  * back. It is kept in a setting meanwhile, because there is no answer before all is sent.
  */
 function identityAround(earlier: readonly Statement[]): [asLogin: Sent[], asLeft: Sent[]] {
-  const left = ['session_authorization', 'role'].filter((name) => leavesParameter(earlier, name))
+  const left = ['session_authorization', 'role'].filter(
+    (name) => leavesParameter(earlier, name) || earlier.some((statement) => mayHide(statement, name)),
+  )
   if (left.length === 0) return [[], []]
   const keep = left.map((name) => ({
     text: `SELECT pg_catalog.set_config('kei.${name}', pg_catalog.current_setting('${name}'), true)`,
@@ -179,9 +181,15 @@ function identityAround(earlier: readonly Statement[]): [asLogin: Sent[], asLeft
   return [[...keep, ...asLoginRole(earlier)], giveBack]
 }
 
+/** Whether code in the statement's text may set the parameter, which no tree of SQL shows. */
+function mayHide({ text }: Statement, name: string): boolean {
+  const words: Record<string, RegExp> = { role: /role/i, session_authorization: /session[\s_]+authorization/i }
+  return /\bset/i.test(text) && words[name]?.test(text) === true
+}
+
 /** SET LOCAL, so that what the file has set for the session holds again after the COMMIT. */
 function asLoginRole(statements: readonly Statement[]): Sent[] {
-  const changed = statements.some((statement) => leavesParameter([statement], 'session_authorization'))
+  const changed = statements.some((statement) => mayHide(statement, 'session_authorization'))
   return [...(changed ? [{ text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' }] : []), setLocal([['role', 'none']])]
 }
 
@@ -195,12 +203,12 @@ function readingsOf(parts: readonly Part[], end: Exclude<PipelineEnd, { kind: 'l
   return parts.flatMap((part, index) => (part.kind === 'reading' ? (end.answers[index]?.rows ?? []) : []))
 }
 
-/** The session may be in no transaction at all, where BEGIN itself was refused; then this is a warning. */
-async function rollBack(client: Client): Promise<void> {
+/** What is left of a transaction that failed. The session may be in no transaction at all, where BEGIN itself was refused; then this is a warning. */
+export async function rollBack(client: Client): Promise<void> {
   await client.query('ROLLBACK').catch(() => undefined)
 }
 
-function refusal(
+export function transactionRefusal(
   { request, lease, history, work }: Runner,
   script: Script,
   step: Step,
@@ -212,35 +220,28 @@ function refusal(
     case 'statement':
       return statementRefusal(script, step, part.statement, error)
     case 'proof':
-      return error.code === '22012' ? (lease.lost() ?? leaseLost()) : ownRefusal(error)
+      return error.code === '22012' ? (lease.lost() ?? leaseLost()) : ownRefusal(script, step, error)
     case 'role':
       return failure({
         code: 'role-not-usable',
         message: `The role ${JSON.stringify(work.server.user)} cannot act as ${JSON.stringify(request.settings.role)}: ${error.message}`,
-        hint: `Let it: GRANT ${escapeIdentifier(request.settings.role ?? '')} TO ${escapeIdentifier(work.server.user)};`,
+        hint:
+          error.code === '22023'
+            ? 'Name another one with --role, or as migrate.role in kei.jsonc; or create it.'
+            : `Let it: GRANT ${escapeIdentifier(request.settings.role ?? '')} TO ${escapeIdentifier(work.server.user)};`,
         cause: error,
       })
     case 'guard':
-      return guards?.refusal(error) ?? ownRefusal(error)
+      return guards?.refusal(error) ?? ownRefusal(script, step, error)
     case 'row':
       return error.code === '42501'
         ? accessRefusal(history.schema, work.server.user, 'write', error)
-        : ownRefusal(error)
+        : ownRefusal(script, step, error)
     case 'commit':
       return commitRefusal(script, step, error)
     default:
-      return ownRefusal(error)
+      return ownRefusal(script, step, error)
   }
-}
-
-/** The server refused what kei itself sent around the file's statements. */
-function ownRefusal(error: DatabaseError): KeiError {
-  return failure({
-    code: 'transaction-failed',
-    message: `The server refused a statement that kei sends around the migration's own: ${redactText(error.message)} (${error.code ?? '?'})`,
-    hint: 'Nothing of the step was kept. Run the command again.',
-    cause: error,
-  })
 }
 
 /** Says who holds locks on what the step names for longer than it will wait. Nothing waits for the answer. */

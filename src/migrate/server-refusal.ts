@@ -34,6 +34,19 @@ export function commitRefusal(script: Script, step: Step, error: DatabaseError):
   })
 }
 
+/** The error for a step of which the server refused what kei itself sends around the file's statements. */
+export function ownRefusal(script: Script, step: Step, error: DatabaseError): KeiError {
+  const { file } = script.text
+  return failure({
+    code: 'transaction-failed',
+    message: `${file}: the server refused a statement that kei sends around ${numbered(step)} of the file: ${serverText(error)}`,
+    hint:
+      `Nothing of ${numbered(step)} was kept. Run \`kei migrate ${script.direction}\` again. Where it ends so again, a ` +
+      `statement of ${file} takes away what kei needs: its own schema, the right to it, or a transaction that writes.`,
+    cause: error,
+  })
+}
+
 /** The error for a step that met other sessions' locks until its time was over. */
 export function waitRefusal(
   script: Script,
@@ -109,7 +122,7 @@ function remedy(script: Script, step: Step, { code }: DatabaseError): { code: st
     case '25001':
       return {
         code: 'outside-transaction',
-        next: `It cannot run in a transaction block: for a partitioned table, name each partition. ${again}`,
+        next: `It cannot run in a transaction block, though its text does not show it. For a partitioned table, name each partition. ${again}`,
       }
     case '57014':
       return {
@@ -133,6 +146,7 @@ function afterMending({ text, direction }: Script, step: Step): string {
   return `Nothing of ${numbered(step)} was kept.${kept} Mend ${text.file} and run \`kei migrate ${direction}\` again.`
 }
 
-function numbered({ first, last }: Step): string {
+/** `statement 3`, `statements 3 to 5`. */
+export function numbered({ first, last }: Step): string {
   return first >= last ? `statement ${Math.max(first, 1)}` : `statements ${first} to ${last}`
 }

@@ -195,6 +195,11 @@ describe('refuseScript', () => {
     ['SELECT 1; COPY (SELECT 1) TO STDOUT', 'copy-to-stdout', '1:11'],
     ['BEGIN;\n  CREATE INDEX CONCURRENTLY ON t (a);\nCOMMIT;', 'outside-in-transaction', '2:3'],
     ['BEGIN; VACUUM; ROLLBACK', 'outside-in-transaction', '1:8'],
+    ['BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT 1; COMMIT', 'transaction-mode-in-migration', '1:1'],
+    ['START TRANSACTION READ WRITE, READ ONLY; COMMIT', 'transaction-mode-in-migration', '1:1'],
+    ['SELECT 1; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', 'transaction-mode-in-migration', '1:11'],
+    ['SET LOCAL transaction_isolation TO serializable', 'transaction-mode-in-migration', '1:1'],
+    [`SET TRANSACTION SNAPSHOT '1'`, 'transaction-mode-in-migration', '1:1'],
   ])('refuses %j as %s at %s', async (sql, code, place) => {
     const error = await refusal(async () => {
       const { text, statements } = await parsed(sql)
@@ -208,7 +213,9 @@ describe('refuseScript', () => {
   it('takes what the runner can send', async () => {
     const { text, statements } = await parsed(
       `BEGIN; SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a; COMMIT; VACUUM; CALL p();
-       COPY t FROM '/srv/rows.csv'; COPY t TO PROGRAM 'gzip'; CREATE INDEX CONCURRENTLY ON t (a)`,
+       COPY t FROM '/srv/rows.csv'; COPY t TO PROGRAM 'gzip'; CREATE INDEX CONCURRENTLY ON t (a);
+       START TRANSACTION READ WRITE; SET TRANSACTION NOT DEFERRABLE; COMMIT;
+       SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE`,
     )
     expect(() => refuseScript(text, statements)).not.toThrow()
   })

@@ -3,7 +3,7 @@ import { skipSpace } from '../sql/blank.ts'
 import type { FileHeader } from '../sql/file-header.ts'
 import type { Span } from '../sql/positions.ts'
 import { redactServerMessage } from '../sql/redact.ts'
-import { statementOf } from '../sql/statement.ts'
+import { nodeOf, statementOf } from '../sql/statement.ts'
 import type { Statement } from '../sql/statement.ts'
 import { tokenEnd } from '../sql/token.ts'
 import { behaviourOf, boundaryOf, groupStatements, refusals } from '../sql/transactions.ts'
@@ -39,8 +39,8 @@ export async function parseMigration(text: MigrationText): Promise<Statement[]> 
  * Refuses a file with a statement that the runner does not send, or that is bound to fail where it stands; and one
  * without any, which was forgotten rather than meant: taking it as done would hide that.
  *
- * @throws KeiError `no-statement`, exit 2; `rollback-in-migration`, `prepared-transaction-in-migration`, `copy-from-stdin`, `copy-to-stdout`,
- * `outside-in-transaction`, for the first such statement, with file, line, column and the line.
+ * @throws KeiError `no-statement`, exit 2; `rollback-in-migration`, `prepared-transaction-in-migration`, `transaction-mode-in-migration`,
+ * `copy-from-stdin`, `copy-to-stdout`, `outside-in-transaction`, for the first such statement, with file, line, column and the line.
  */
 export function refuseScript(text: MigrationText, statements: readonly Statement[]): void {
   if (statements.length === 0) {
@@ -216,6 +216,8 @@ function reasonAgainst(statement: Statement, isBound: boolean): Reason | undefin
       hint: 'Take PREPARE TRANSACTION, COMMIT PREPARED and ROLLBACK PREPARED out; kei commits what the file does.',
     }
   }
+  const mode = refusedMode(statement)
+  if (mode !== undefined) return mode
   const copy = statementOf(statement, 'CopyStmt')
   if (copy !== undefined && copy.filename === undefined && copy.is_program !== true) {
     if (copy.is_from === true) return copyFromStdin
@@ -231,6 +233,41 @@ function reasonAgainst(statement: Statement, isBound: boolean): Reason | undefin
     message: 'PostgreSQL refuses this statement inside the BEGIN … COMMIT that the file writes (25001)',
     hint: 'Take BEGIN and COMMIT out: kei itself runs this statement alone, and what is around it in transactions.',
   }
+}
+
+/**
+ * BEGIN, START TRANSACTION or SET TRANSACTION with an isolation level, a snapshot or READ ONLY. The runner sends its own
+ * BEGIN, and behind it what proves the lease and writes the history: no level can be set after the one, and nothing be
+ * written where the transaction only reads.
+ */
+function refusedMode(statement: Statement): Reason | undefined {
+  const set = statementOf(statement, 'VariableSetStmt')
+  const options =
+    statementOf(statement, 'TransactionStmt')?.options ??
+    (set?.kind === 'VAR_SET_MULTI' && set.name !== 'SESSION CHARACTERISTICS' ? set.args : undefined)
+  const named = (options ?? []).map((option) => nodeOf(option, 'DefElem'))
+  if (named.some((option) => option?.defname === 'transaction_read_only' && isReadOnly(option.arg))) return readOnlyMode
+  const isLevel = (name: string | undefined) => name !== undefined && /^transaction_isolation$/i.test(name)
+  if (isLevel(set?.name) || set?.name === 'TRANSACTION SNAPSHOT') return levelMode
+  return named.some((option) => isLevel(option?.defname)) ? levelMode : undefined
+}
+
+function isReadOnly(value: Parameters<typeof nodeOf>[0]): boolean {
+  return (nodeOf(value, 'A_Const')?.ival?.ival ?? 0) !== 0
+}
+
+const readOnlyMode: Reason = {
+  code: 'transaction-mode-in-migration',
+  message: 'kei writes into its history in the same transaction, which READ ONLY would refuse',
+  hint: 'Take READ ONLY out.',
+}
+
+const levelMode: Reason = {
+  code: 'transaction-mode-in-migration',
+  message: 'kei begins the transaction itself, so the file cannot choose its isolation level or its snapshot',
+  hint:
+    "Take it out. Where the file needs another level: `SET default_transaction_isolation = 'serializable'; COMMIT;` " +
+    'at its top holds for all its transactions after that.',
 }
 
 /** Says what a text that does not parse has of psql's own: a backslash command, or rows after COPY … FROM STDIN. */

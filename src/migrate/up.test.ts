@@ -303,8 +303,7 @@ describe('the session', () => {
       expect((await admin.query('SELECT s FROM seen')).rows.map(({ s }) => s)).toEqual(['off', 'off', 'on'])
       expect(events.map(({ event }) => event).filter((event) => event !== 'notice')).toEqual([
         'started',
-        ...['migration', 'migration', 'migration'],
-        ...['step', 'done', 'step', 'done', 'step', 'done'],
+        ...['migration', 'step', 'done', 'migration', 'step', 'done', 'migration', 'step', 'done'],
       ])
       await up(request({ '1_a.sql': probe, '2_b.sql': probe, '3_c.sql': probe, '4_d.sql': probe, '5_e.sql': probe }))
       expect((await admin.query('SELECT s FROM seen OFFSET 3')).rows.map(({ s }) => s)).toEqual(['on', 'on'])

@@ -45,7 +45,7 @@ export const reindex: OutsideKind<ReindexBefore> = {
 
   async decide(client, { indexes }) {
     if (indexes === undefined || indexes.length === 0) return 'repeat'
-    const { rows } = await client.query('SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1::oid[])', [indexes])
+    const { rows } = await client.query('SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1::pg_catalog.oid[])', [indexes])
     return rows.length === 0 ? 'done' : 'not-done'
   },
 }
@@ -53,7 +53,7 @@ export const reindex: OutsideKind<ReindexBefore> = {
 /** INVALID indexes with the names that REINDEX CONCURRENTLY gives; a number is added where the name is taken. */
 async function twins(client: Client): Promise<{ oid: string; table: string }[]> {
   const { rows } = await client.query<{ oid: string; table: string }>(
-    `SELECT i.indexrelid::text AS oid, i.indrelid::text AS table
+    `SELECT i.indexrelid::pg_catalog.text AS oid, i.indrelid::pg_catalog.text AS table
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
       WHERE NOT i.indisvalid AND c.relkind = 'i' AND c.relname ~ '_cc(new|old)[0-9]*$' ORDER BY i.indexrelid`,
   )
@@ -65,10 +65,10 @@ type Scope = Required<Pick<ReindexBefore, 'indexes' | 'tables'>>
 /** A partitioned index stands for those of its partitions. */
 async function scopeOfIndex(client: Client, oid: string): Promise<Scope> {
   const { rows } = await client.query<{ oid: string; table: string }>(
-    `SELECT i.indexrelid::text AS oid, i.indrelid::text AS table
+    `SELECT i.indexrelid::pg_catalog.text AS oid, i.indrelid::pg_catalog.text AS table
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-      WHERE c.relkind = 'i' AND (i.indexrelid = $1::oid
-        OR i.indexrelid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1::oid)))`,
+      WHERE c.relkind = 'i' AND (i.indexrelid = $1::pg_catalog.oid
+        OR i.indexrelid IN (SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass)))`,
     [oid],
   )
   return { indexes: rows.map((row) => row.oid), tables: [...new Set(rows.map(({ table }) => table))] }
@@ -81,12 +81,12 @@ async function scopeOfIndex(client: Client, oid: string): Promise<Scope> {
 async function scopeOfTable(client: Client, oid: string): Promise<Scope> {
   const { rows } = await client.query<{ table: string; index: string | null }>(
     `WITH leaf AS (
-        SELECT $1::oid AS oid UNION SELECT relid FROM pg_catalog.pg_partition_tree($1::oid) WHERE isleaf
+        SELECT $1::pg_catalog.oid AS oid UNION SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) WHERE isleaf
       ), member AS (
         SELECT oid FROM leaf
-        UNION SELECT c.reltoastrelid FROM pg_catalog.pg_class c JOIN leaf ON c.oid = leaf.oid WHERE c.reltoastrelid <> 0
+        UNION SELECT c.reltoastrelid FROM pg_catalog.pg_class c JOIN leaf ON c.oid = leaf.oid WHERE c.reltoastrelid <> '0'::pg_catalog.oid
       )
-      SELECT m.oid::text AS table, i.indexrelid::text AS index
+      SELECT m.oid::pg_catalog.text AS table, i.indexrelid::pg_catalog.text AS index
       FROM member m LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
           AND c.relkind = 'i' AND i.indisvalid AND NOT i.indisexclusion) ON i.indrelid = m.oid`,
     [oid],

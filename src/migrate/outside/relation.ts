@@ -21,7 +21,7 @@ export function qualifiedName({ schema, name }: { schema: string; name: string }
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
 }
 
-const relationByOid = `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind
+const relationByOid = `SELECT c.oid::pg_catalog.text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::pg_catalog.text AS kind
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`
 
 /**
@@ -29,7 +29,7 @@ const relationByOid = `SELECT c.oid::text AS oid, n.nspname AS schema, c.relname
  * @throws PostgreSQL's error 42P01 where there is none.
  */
 export async function findRelation(client: Client, written: string): Promise<Relation> {
-  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = $1::pg_catalog.regclass`, [written])
+  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = $1::pg_catalog.regclass::pg_catalog.oid`, [written])
   const [relation] = rows
   if (relation === undefined) throw new Error(`pg_class has no row for ${written}`)
   return relation
@@ -37,6 +37,6 @@ export async function findRelation(client: Client, written: string): Promise<Rel
 
 /** The same; undefined where there is none. */
 export async function findRelationIfAny(client: Client, written: string): Promise<Relation | undefined> {
-  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = pg_catalog.to_regclass($1)`, [written])
+  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid`, [written])
   return rows[0]
 }

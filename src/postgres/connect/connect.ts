@@ -147,6 +147,8 @@ function clientConfig(
     sslnegotiation: tls === false ? 'postgres' : resolved.ssl.negotiation,
     enableChannelBinding: tls !== false && resolved.channelBinding === 'require',
     connectionTimeoutMillis: 0,
+    // A statement may be silent for hours, and a network forget the way meanwhile.
+    keepAlive: true,
     stream: () => socket,
   }
 }

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import type { Config } from '../../../config/config.ts'
 import type { OnMigrationEvent } from '../../../migrate/event.ts'
 import type { Migration } from '../../../migrate/migration.ts'
@@ -40,6 +41,9 @@ export async function openRunner(
   },
 ): Promise<OpenRunner> {
   const { terminal, workingDirectory, signal } = context
+  // As in `kei check`: the parser runs for a second at most, and optimising its WebAssembly takes 30 MB and more time
+  // than it gains.
+  setFlagsFromString('--liftoff-only')
   const durations = durationsOf(options)
   const dir = textOption(options, 'dir')
   const named = textOption(options, 'target')
