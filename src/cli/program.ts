@@ -1,5 +1,5 @@
 import { Command as Commander, CommanderError, Option } from 'commander'
-import { exitCodes } from '../errors.ts'
+import { KeiError, exitCodes } from '../errors.ts'
 import type { ExitCode } from '../errors.ts'
 import type { Command, CommandContext } from './command.ts'
 import { allCommands, commandGroups, commandModules } from './commands.ts'
@@ -34,12 +34,13 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.clean : exitCodes.usage
-    if (interruption.signal.aborted) {
-      terminal.err.write('Interrupted.\n')
-      return exitCodes.interrupted
+    if (!interruption.signal.aborted) {
+      const { printError } = await import('./terminal/error-text.ts')
+      return printError(error, terminal.err)
     }
-    const { printError } = await import('./terminal/error-text.ts')
-    return printError(error, terminal.err)
+    const hint = error instanceof KeiError && error.code === 'interrupted' ? error.hint : undefined
+    terminal.err.write(`Interrupted.${hint === undefined ? '' : ` ${hint}`}\n`)
+    return exitCodes.interrupted
   }
 }
 

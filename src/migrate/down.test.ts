@@ -96,6 +96,20 @@ describe.each(majors)('on PostgreSQL %i', (major) => {
       'TRUNCATE t CASCADE;',
       'the table public.u',
     ],
+    [
+      'a composite column with one NULL field',
+      'CREATE TYPE pair AS (a int, b int); CREATE TABLE t (p pair);',
+      'INSERT INTO t VALUES (ROW(1, NULL))',
+      'ALTER TABLE t DROP p;',
+      'the column p of public.t',
+    ],
+    [
+      'what code that might commit drops',
+      'CREATE TABLE t (a int);',
+      'INSERT INTO t VALUES (1)',
+      `-- kei: transaction none\nDO $$ BEGIN EXECUTE 'DROP TABLE t'; IF false THEN COMMIT; END IF; END $$;`,
+      'the table public.t',
+    ],
   ])('rows in %s are not lost unless that is accepted', (_, upSql, rowsSql, downSql, named) =>
     withTarget(major, async (target) => {
       const error = await errorOf(revert(target, upSql, rowsSql, downSql))
@@ -136,6 +150,32 @@ test.each([
     expect((await revert(target, upSql, rowsSql, downSql)).applied).toHaveLength(1)
   }),
 )
+
+test('code that commits cannot be rehearsed', () =>
+  withTarget(17, async (target) => {
+    const sql = '-- kei: transaction none\nDO $$ BEGIN DROP TABLE t; COMMIT; END $$;'
+    const error = await errorOf(revert(target, 'CREATE TABLE t (a int);', 'INSERT INTO t VALUES (1)', sql))
+    expect(error).toMatchObject({ code: 'not-rehearsed', exitCode: 4 })
+    expect(error.hint).toContain('--accept-data-loss')
+    expect(await one(target.admin, 'SELECT a FROM t')).toBe(1)
+  }))
+
+test('a database is not dropped unless that is accepted', () =>
+  withTarget(17, async (target) => {
+    const name = `dropped_${process.pid}`
+    const error = await errorOf(revert(target, `CREATE DATABASE ${name};`, 'SELECT 1', `DROP DATABASE ${name};`))
+    expect(error).toMatchObject({ code: 'data-loss', exitCode: 4 })
+    expect(error.message).toContain('migrations/1_first.down.sql:1:1: ')
+    await target.admin.query(`DROP DATABASE ${name}`)
+  }))
+
+test('a limit on idle transactions does not end the rehearsal', () =>
+  withTarget(17, async (target) => {
+    await target.admin.query(
+      `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 1', current_database()); END $$`,
+    )
+    expect((await revert(target, 'CREATE TABLE t (a int);', 'SELECT 1', 'DROP TABLE t;')).applied).toHaveLength(1)
+  }))
 
 test('rows that come between the look and the run are seen under lock', () =>
   withTarget(17, async ({ admin, request, events }) => {

@@ -14,7 +14,10 @@ export function explainDriverError(error: unknown): unknown {
   return failure({
     code: 'server-refused',
     message: `The server refused a statement of kei's own: ${redactText(error.message)} (${error.code ?? '?'})`,
-    hint: 'What was committed before is in the history. Run the command again.',
+    hint:
+      error.code === '57014'
+        ? "The statement_timeout of the role or the database is too short for kei's own statements: raise it for this role (ALTER ROLE … SET statement_timeout). What was committed before is in the history."
+        : 'What was committed before is in the history. Run the command again.',
     cause: error,
   })
 }

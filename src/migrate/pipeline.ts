@@ -14,8 +14,6 @@ export interface Answer {
   /** The first word of the command tag: `COMMIT`, `INSERT`; empty for an empty statement. */
   command: string
   rows: Record<string, unknown>[]
-  /** When it came, as performance.now(). */
-  at: number
 }
 
 /**
@@ -66,11 +64,10 @@ export function sendPipeline(client: Client, statements: readonly Sent[]): Promi
         answers.push({
           command: message.text.split(' ')[0] ?? '',
           rows: current()?._result.rows ?? [],
-          at: performance.now(),
         })
       },
       handleEmptyQuery() {
-        answers.push({ command: '', rows: [], at: performance.now() })
+        answers.push({ command: '', rows: [] })
       },
       handleReadyForQuery() {
         resolve({ kind: 'done', answers })

@@ -180,6 +180,7 @@ const hints: Readonly<Record<string, string>> = {
   'duplicate-version': 'Rename the files of the newer one to a version after the last.',
   'bad-header': 'Correct the header lines; there are `irreversible REASON`, `transaction none` and `lock-timeout 5s`.',
   'unrecognised-name': 'Rename the file, or move it out of the folder.',
+  'too-large': 'Split the file at a statement: a migration changes the schema, and rows come another way.',
   'down-without-up': 'Rename it as its up file is named, or remove it.',
 }
 
@@ -238,7 +239,7 @@ function otherTools(candidates: readonly Candidate[]): Error {
   const entry = `{ "migrations": [{ "dir": ${JSON.stringify(folder.path)}, "layout": "kei" }] }`
   return usageError({
     code: 'other-tools-folder',
-    message: `${named.join('\n')}\nkei migrate runs its own layout only; adoption of another tool's history comes later`,
+    message: `${named.join('\n  ')}\n  kei migrate runs its own layout only; adoption of another tool's history comes later`,
     hint:
       'Go on with that tool; `kei check` reads the files of goose, golang-migrate and Prisma.' +
       (recognition?.certainty === 'names' ? ` If these are kei's, say so in kei.jsonc: ${entry}.` : ''),

@@ -2,11 +2,15 @@ import { escapeIdentifier } from 'pg'
 import type { Client, DatabaseError } from 'pg'
 import { failure } from '../errors.ts'
 import type { KeiError } from '../errors.ts'
+import { redactText } from '../sql/redact.ts'
 import type { Statement } from '../sql/statement.ts'
+import { isAnswer } from './answer.ts'
 import { cancelOnStop, pause, throwIfStopped } from './interruption.ts'
 import { leaseLost } from './lease.ts'
 import { sendPipeline } from './pipeline.ts'
 import type { Sent } from './pipeline.ts'
+import { failureAt } from './place.ts'
+import { longestIdle } from './read-only.ts'
 import { isWorthRetrying, waitAfter } from './retry.ts'
 import type { PreparedScript } from './run-script.ts'
 import { setLocal } from './run-transaction.ts'
@@ -32,18 +36,19 @@ type Guards = NonNullable<TransactionOptions['guards']>
 /**
  * Runs down files in one transaction that is rolled back, and so learns from the server itself what they drop, whatever
  * way they do it: by name, by CASCADE, with a schema or a type, in a DO block. Then looks whether that holds rows.
- * Statements outside transactions are left out; those drop no rows.
+ * Statements outside transactions are left out; of those only DROP DATABASE drops rows.
  *
  * The locks are taken as in the run itself, with its lock timeout and its retries.
  *
  * @returns for each file what its first transaction is to look at again under lock, since rows may have come meanwhile
- * @throws KeiError `data-loss`; `not-rehearsed` where a statement failed and that may be because others were left out;
+ * @throws KeiError `data-loss`; `data-loss-unknown`; `not-rehearsed` where a statement failed and that may be because others were left out;
  * else those of `runTransaction`
  */
 export async function rehearse(
   runner: Runner,
   scripts: readonly RehearsedScript[],
 ): Promise<Map<PreparedScript, Guards>> {
+  for (const script of scripts) refuseDropDatabase(script)
   const { settings } = runner.request
   const began = performance.now()
   for (let attempt = 1; ; attempt++) {
@@ -112,6 +117,7 @@ function rehearsal({ request, lease }: Runner, scripts: readonly RehearsedScript
       sent: setLocal([
         ['lock_timeout', `${lockTimeout}ms`],
         ['row_security', 'off'],
+        ['idle_in_transaction_session_timeout', longestIdle],
       ]),
     },
     { kind: 'proof', sent: lease.proof },
@@ -120,7 +126,8 @@ function rehearsal({ request, lease }: Runner, scripts: readonly RehearsedScript
   parts.push({ kind: 'own', sent: { text: 'SAVEPOINT kei_rehearsal' } }, { kind: 'snapshot', sent: snapshot })
   for (const { prepared, done } of scripts) {
     for (const step of prepared.steps) {
-      if (step.kind !== 'transaction') continue
+      // One that may commit is tried here, too: where it does, PostgreSQL refuses that.
+      if (step.kind === 'outside') continue
       for (const statement of step.statements) {
         if (statement.index >= done)
           parts.push({ kind: 'statement', sent: { text: statement.text }, prepared, step, statement })
@@ -186,17 +193,33 @@ async function refuseLosses(
   losses: readonly Loss[],
   scripts: readonly RehearsedScript[],
 ): Promise<void> {
+  const files = scripts.map(({ prepared }) => prepared.script.text.file).join(', ')
   const filled: Loss[] = []
   for (const loss of losses) {
-    const { rows } = await client.query<{ holds: boolean }>(`SELECT ${holdsRows(loss)} AS holds`)
-    if (rows[0]?.holds === true) filled.push(loss)
+    try {
+      const { rows } = await client.query<{ holds: boolean }>(`SELECT ${holdsRows(loss)} AS holds`)
+      if (rows[0]?.holds === true) filled.push(loss)
+    } catch (error) {
+      throw isAnswer(error) ? dataLossUnknown(files, error) : error
+    }
   }
-  if (filled.length > 0) throw dataLoss(scripts.map(({ prepared }) => prepared.script.text.file).join(', '), filled)
+  if (filled.length > 0) throw dataLoss(files, filled)
 }
 
-/** ONLY: each partition is a table of its own. */
+/** ONLY: each partition is a table of its own. A composite value with one NULL field is not IS NOT NULL. */
 function holdsRows({ relation, column }: Loss): string {
-  return `EXISTS (SELECT FROM ONLY ${relation}${column === undefined ? '' : ` WHERE ${column} IS NOT NULL`})`
+  const where = column === undefined ? '' : ` WHERE pg_catalog.num_nonnulls(${column}) = 1`
+  return `EXISTS (SELECT FROM ONLY ${relation}${where})`
+}
+
+function refuseDropDatabase({ prepared: { script, statements }, done }: RehearsedScript): void {
+  const drop = statements.find(({ tag, index }) => tag === 'DropdbStmt' && index >= done)
+  if (drop === undefined) return
+  throw failureAt(script.text, drop, {
+    code: 'data-loss',
+    message: 'all that the database holds would be lost',
+    hint: `Nothing was changed. ${acceptHint}`,
+  })
 }
 
 /** Locks what the file drops, and fails by a division by zero when it holds rows by then. */
@@ -208,14 +231,7 @@ function guardsFor({ script }: PreparedScript, losses: readonly Loss[]): Guards 
       { text: `SELECT 1 / CASE WHEN ${losses.map(holdsRows).join(' OR ')} THEN 0 ELSE 1 END` },
     ],
     refusal: (error) =>
-      error.code === '22012'
-        ? dataLoss(script.text.file, losses)
-        : failure({
-            code: 'data-loss-unknown',
-            message: `${script.text.file}: whether what it drops holds rows cannot be seen: ${error.message}`,
-            hint: acceptHint,
-            cause: error,
-          }),
+      error.code === '22012' ? dataLoss(script.text.file, losses) : dataLossUnknown(script.text.file, error),
   }
 }
 
@@ -239,6 +255,15 @@ function dataLoss(files: string, losses: readonly Loss[]): KeiError {
   })
 }
 
+function dataLossUnknown(files: string, cause: DatabaseError): KeiError {
+  return failure({
+    code: 'data-loss-unknown',
+    message: `${files}: whether what would be dropped holds rows cannot be seen: ${redactText(cause.message)}`,
+    hint: `Nothing was changed. ${acceptHint}`,
+    cause,
+  })
+}
+
 function connectionLost(cause: Error): KeiError {
   return failure({
     code: 'connection-lost',
@@ -252,7 +277,7 @@ function refusal({ prepared, step, statement }: Extract<Part, { kind: 'statement
   const { script, steps } = prepared
   const refused = statementRefusal(script, step, statement, error)
   // The one transaction of the file has been tried as it would run.
-  if (steps.length === 1) return refused
+  if (steps.length === 1 && step.kind === 'transaction') return refused
   return failure({
     code: 'not-rehearsed',
     message: `${refused.message}\n  This was a rehearsal in one transaction, which cannot show what the file drops.`,

@@ -12,7 +12,7 @@ import { recoverIntent } from './outside/recover.ts'
 import { runOutside } from './outside/run-outside.ts'
 import { failureAt } from './place.ts'
 import { sendPipeline } from './pipeline.ts'
-import { runTransaction } from './run-transaction.ts'
+import { forgetSettings, runTransaction } from './run-transaction.ts'
 import type { TransactionOptions } from './run-transaction.ts'
 import type { Runner, Script } from './runner.ts'
 import { statementRefusal } from './server-refusal.ts'
@@ -101,6 +101,8 @@ export async function runScript(runner: Runner, prepared: PreparedScript, option
   // Where what was left has been taken out of the file, only the history has yet to be told.
   const steps = left.length > 0 || whole ? left : [emptyStep]
   const [next] = steps
+  if (next?.first === 1 && next.kind !== 'transaction' && !runner.work.pooled)
+    await runner.work.client.query(forgetSettings.text)
   if (next !== undefined) await setAgain(runner.work, script, next, statements.slice(0, done.length))
 
   const run: ScriptRun = { version, name, milliseconds: 0, statements: 0, locks: [] }
@@ -114,7 +116,8 @@ export async function runScript(runner: Runner, prepared: PreparedScript, option
     if (step.kind === 'transaction') {
       relaxed = held.mayRelax(isLast && isLastStep)
       const earlier = statements.slice(0, Math.max(0, step.first - 1))
-      const ran = await runTransaction(runner, script, step, { earlier, relaxed, ...(guards && { guards }) })
+      const begins = step.first === 1
+      const ran = await runTransaction(runner, script, step, { earlier, begins, relaxed, ...(guards && { guards }) })
       guards = undefined
       ;({ milliseconds, locks } = ran)
     } else {

@@ -59,7 +59,6 @@ export async function runTogether(
   const [{ version = '' } = {}] = scripts.map(({ script }) => script.migration)
   const watch = watchWaits(runner, (wait) => request.onEvent({ event: 'blocked', version, attempt: 1, ...wait }))
   const stopNotices = forwardNotices(runner)
-  const began = performance.now()
   const sent = files.flatMap(({ parts }) => parts.map((part) => part.sent))
   const end = await cancelOnStop(runner, () => sendPipeline(work.client, sent))
   watch.stop()
@@ -67,7 +66,6 @@ export async function runTogether(
 
   const done: TogetherRun = { runs: [], events: [] }
   let first = 0
-  let since = began
   for (const { parts, prepared, step } of files) {
     const commit = first + parts.length - 1
     const answer = end.answers[commit]
@@ -84,8 +82,8 @@ export async function runTogether(
       if (isWorthRetrying(end.error.code)) return done
       throw transactionRefusal(runner, script, step, parts[end.at - first], end.error, {})
     }
-    note(done, prepared, step, answer.at - since)
-    since = answer.at
+    const [row] = end.answers[commit - 1]?.rows ?? []
+    note(done, prepared, step, Number(row?.['milliseconds'] ?? 0))
     first = commit + 1
   }
   told(done)
@@ -95,7 +93,7 @@ export async function runTogether(
 interface SentFile {
   prepared: PreparedScript
   step: Step
-  /** The last is COMMIT. */
+  /** The last two are the history's row and COMMIT. */
   parts: Part[]
 }
 
@@ -104,7 +102,13 @@ function fileOf(runner: Runner, prepared: PreparedScript, relaxed: boolean): Sen
   const [step] = steps
   if (step === undefined) throw new Error('a file that is sent with others has one step')
   const lockTimeout = script.text.header.lockTimeout ?? runner.request.settings.lockTimeout
-  return { prepared, step, parts: transactionParts(runner, script, step, lockTimeout, { relaxed }) }
+  const parts = transactionParts(runner, script, step, lockTimeout, { begins: true, relaxed }).map((part) =>
+    // Answers come together; only the server knows how long each file took.
+    part.kind === 'row'
+      ? { ...part, sent: { ...part.sent, text: `${part.sent.text} RETURNING milliseconds`, rows: true as const } }
+      : part,
+  )
+  return { prepared, step, parts }
 }
 
 function note(done: TogetherRun, { script, statements }: PreparedScript, step: Step, milliseconds: number): void {

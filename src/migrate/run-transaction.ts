@@ -32,6 +32,8 @@ export interface StepRun {
 export interface TransactionOptions {
   /** The statements of the file that ran before the step: what they set for the session stays. */
   earlier?: readonly Statement[]
+  /** The file begins here: settings that the file before left in the session are forgotten. */
+  begins?: boolean
   /** Sent before the step's own; the step fails with `refusal` when one of them does. */
   guards?: { sent: readonly Sent[]; refusal(error: DatabaseError): KeiError }
   /** The commit does not wait for the disk. Only for what a crash may take back without harm. */
@@ -116,13 +118,16 @@ export function transactionParts(
   script: Script,
   step: Step,
   lockTimeout: number,
-  { earlier = [], guards, relaxed = false }: TransactionOptions,
+  { earlier = [], begins = false, guards, relaxed = false }: TransactionOptions,
 ): Part[] {
-  const { request, lease, history } = runner
+  const { request, work, lease, history } = runner
   const given: [name: string, value: string][] = []
+  // As the grammar read the file.
+  if (!leavesParameter(earlier, 'standard_conforming_strings')) given.push(['standard_conforming_strings', 'on'])
   if (!leavesParameter(earlier, 'lock_timeout')) given.push(['lock_timeout', `${lockTimeout}ms`])
   if (relaxed) given.push(['synchronous_commit', 'off'])
   const parts: Part[] = [{ kind: 'own', sent: { text: 'BEGIN' } }]
+  if (begins && !work.pooled) parts.push({ kind: 'own', sent: forgetSettings })
   if (given.length > 0) parts.push({ kind: 'own', sent: setLocal(given) })
   const [asLogin, asLeft] = identityAround(earlier)
   for (const sent of asLogin) parts.push({ kind: 'own', sent })
@@ -192,6 +197,12 @@ function asLoginRole(statements: readonly Statement[]): Sent[] {
   const changed = statements.some((statement) => mayHide(statement, 'session_authorization'))
   return [...(changed ? [{ text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' }] : []), setLocal([['role', 'none']])]
 }
+
+/**
+ * What goes before a file: code that the file before it called, a default's or a trigger's, may have set something for
+ * the session, and no text shows it. Only on a direct connection: a pooler's client has settings of its own.
+ */
+export const forgetSettings: Sent = { text: 'RESET ALL' }
 
 /** Settings of the transaction, as one statement. */
 export function setLocal(values: readonly (readonly [name: string, value: string])[]): Sent {
@@ -267,7 +278,8 @@ const keptNotices = 20
 export function forwardNotices({ work, request }: Runner): () => void {
   let count = 0
   const hear = ({ severity, message }: { severity?: string | undefined; message?: string | undefined }) => {
-    if (++count > keptNotices) return
+    if (++count === keptNotices + 1) request.onEvent({ event: 'notice', message: 'more messages are not shown' })
+    if (count > keptNotices) return
     request.onEvent({
       event: 'notice',
       message: `${severity ?? 'NOTICE'}: ${redactText((message ?? '').slice(0, 500))}`,

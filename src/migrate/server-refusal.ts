@@ -37,12 +37,21 @@ export function commitRefusal(script: Script, step: Step, error: DatabaseError):
 /** The error for a step of which the server refused what kei itself sends around the file's statements. */
 export function ownRefusal(script: Script, step: Step, error: DatabaseError): KeiError {
   const { file } = script.text
+  const kept = `Nothing of ${numbered(step)} was kept.`
+  if (error.code === '22P05') {
+    return failure({
+      code: 'not-in-encoding',
+      message: `${file}: the database cannot keep a letter of the file's text or name: ${serverText(error)}`,
+      hint: `${kept} The history keeps the whole text, with its comments. Take that letter out and run \`kei migrate ${script.direction}\` again.`,
+      cause: error,
+    })
+  }
   return failure({
     code: 'transaction-failed',
     message: `${file}: the server refused a statement that kei sends around ${numbered(step)} of the file: ${serverText(error)}`,
     hint:
-      `Nothing of ${numbered(step)} was kept. Run \`kei migrate ${script.direction}\` again. Where it ends so again, a ` +
-      `statement of ${file} takes away what kei needs: its own schema, the right to it, or a transaction that writes.`,
+      `${kept} Run \`kei migrate ${script.direction}\` again. Where it ends so again, a statement ` +
+      ` of ${file} takes away what kei needs: its own schema, the right to it, or a transaction that writes.`,
     cause: error,
   })
 }
@@ -133,6 +142,11 @@ function remedy(script: Script, step: Step, { code }: DatabaseError): { code: st
       return {
         code: 'not-permitted',
         next: `Name the role that owns what the file changes with --role, or GRANT it. ${again}`,
+      }
+    case '53200':
+      return {
+        code: 'out-of-memory',
+        next: `A transaction that locks too many relations has to be cut: with \`COMMIT;\` between statements, or \`-- kei: transaction none\` at the top of ${script.text.file}. ${again}`,
       }
     case '53100':
       return { code: 'disk-full', next: `Make room on the server's disk. ${again}` }

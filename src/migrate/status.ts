@@ -101,6 +101,9 @@ async function withHistory<T>(request: StatusRequest, work: (reading: Reading) =
     const initialized = await history.exists(session.client)
     const rows = initialized ? await history.read(session.client) : []
     return await work({ session, history, initialized, standing: standingOf(request.migrations, foldHistory(rows)) })
+  } catch (error) {
+    const { explainDriverError } = await import('./driver-error.ts')
+    throw explainDriverError(error)
   } finally {
     await session.client.end()
   }

@@ -199,6 +199,8 @@ describe('refuseScript', () => {
     ['START TRANSACTION READ WRITE, READ ONLY; COMMIT', 'transaction-mode-in-migration', '1:1'],
     ['SELECT 1; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ', 'transaction-mode-in-migration', '1:11'],
     ['SET LOCAL transaction_isolation TO serializable', 'transaction-mode-in-migration', '1:1'],
+    [`SELECT 1; SET client_encoding = 'LATIN1'`, 'client-encoding-in-migration', '1:11'],
+    [`SET NAMES 'win1252'`, 'client-encoding-in-migration', '1:1'],
     [`SET TRANSACTION SNAPSHOT '1'`, 'transaction-mode-in-migration', '1:1'],
   ])('refuses %j as %s at %s', async (sql, code, place) => {
     const error = await refusal(async () => {
@@ -215,6 +217,7 @@ describe('refuseScript', () => {
       `BEGIN; SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a; COMMIT; VACUUM; CALL p();
        COPY t FROM '/srv/rows.csv'; COPY t TO PROGRAM 'gzip'; CREATE INDEX CONCURRENTLY ON t (a);
        START TRANSACTION READ WRITE; SET TRANSACTION NOT DEFERRABLE; COMMIT;
+       SET client_encoding = 'UTF8'; SET NAMES 'utf-8'; SET NAMES DEFAULT; RESET client_encoding;
        SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE`,
     )
     expect(() => refuseScript(text, statements)).not.toThrow()

@@ -39,7 +39,7 @@ export async function parseMigration(text: MigrationText): Promise<Statement[]> 
  * Refuses a file with a statement that the runner does not send, or that is bound to fail where it stands; and one
  * without any, which was forgotten rather than meant: taking it as done would hide that.
  *
- * @throws KeiError `no-statement`, exit 2; `rollback-in-migration`, `prepared-transaction-in-migration`, `transaction-mode-in-migration`,
+ * @throws KeiError `no-statement`, exit 2; `rollback-in-migration`, `prepared-transaction-in-migration`, `transaction-mode-in-migration`, `client-encoding-in-migration`,
  * `copy-from-stdin`, `copy-to-stdout`, `outside-in-transaction`, for the first such statement, with file, line, column and the line.
  */
 export function refuseScript(text: MigrationText, statements: readonly Statement[]): void {
@@ -218,6 +218,7 @@ function reasonAgainst(statement: Statement, isBound: boolean): Reason | undefin
   }
   const mode = refusedMode(statement)
   if (mode !== undefined) return mode
+  if (setsOtherEncoding(statement)) return otherEncoding
   const copy = statementOf(statement, 'CopyStmt')
   if (copy !== undefined && copy.filename === undefined && copy.is_program !== true) {
     if (copy.is_from === true) return copyFromStdin
@@ -250,6 +251,20 @@ function refusedMode(statement: Statement): Reason | undefined {
   const isLevel = (name: string | undefined) => name !== undefined && /^transaction_isolation$/i.test(name)
   if (isLevel(set?.name) || set?.name === 'TRANSACTION SNAPSHOT') return levelMode
   return named.some((option) => isLevel(option?.defname)) ? levelMode : undefined
+}
+
+function setsOtherEncoding(statement: Statement): boolean {
+  const set = statementOf(statement, 'VariableSetStmt')
+  if (set?.kind !== 'VAR_SET_VALUE' || set.name?.toLowerCase() !== 'client_encoding') return false
+  const value = nodeOf(set.args?.[0], 'A_Const')?.sval?.sval ?? ''
+  return !/^(?:utf_?8|unicode)$/i.test(value.replaceAll('-', '_'))
+}
+
+const otherEncoding: Reason = {
+  code: 'client-encoding-in-migration',
+  message:
+    'kei reads files as UTF-8 and sends them so: under another client_encoding their letters would come out wrong',
+  hint: 'Take the statement out; the file itself is UTF-8 already.',
 }
 
 function isReadOnly(value: Parameters<typeof nodeOf>[0]): boolean {

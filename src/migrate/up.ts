@@ -123,10 +123,20 @@ function joint(problems: readonly KeiError[]): KeiError {
     ? first
     : withLines(
         first,
-        problems.slice(1).map(({ message }) => message),
+        problems.slice(1, shownProblems).map(({ message }) => message),
+        problems.length - shownProblems,
       )
 }
 
-function withLines({ code, message, hint, cause }: KeiError, lines: readonly string[]): KeiError {
-  return failure({ code, message: [message, ...lines].join('\n  '), ...(hint !== undefined && { hint }), cause })
+/** The rest is a count; `kei migrate status --json` has all of them. */
+const shownProblems = 10
+
+function withLines({ code, message, hint, cause }: KeiError, lines: readonly string[], more = 0): KeiError {
+  const rest = more > 0 ? [`and ${more} more: \`kei migrate status --json\` has all of them`] : []
+  return failure({
+    code,
+    message: [message, ...lines, ...rest].join('\n  '),
+    ...(hint !== undefined && { hint }),
+    cause,
+  })
 }

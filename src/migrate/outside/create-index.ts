@@ -113,9 +113,9 @@ function refuseDifferent(index: CatalogIndex, expected: IndexDefinition): void {
   const name = printable(qualifiedName(index))
   throw failure({
     code: index.valid ? 'index-differs' : 'invalid-index-differs',
-    message: `The ${index.valid ? '' : 'INVALID '}index ${name} exists and is not the one that the migration makes: ${differences.join(
+    message: `The ${index.valid ? '' : 'INVALID '}index ${name} exists and is not the one that the migration makes; it differs in its ${differences.join(
       ', ',
-    )} ${differences.length === 1 ? 'differs' : 'differ'}. It is: ${printable(index.text)}`,
+    )}. It is: ${printable(index.text)}`,
     hint: index.valid
       ? 'Give the new index another name, or drop or rename the old one in a migration before this one.'
       : `kei did not make it. If nobody needs it: DROP INDEX CONCURRENTLY ${name}; then run the command again.`,

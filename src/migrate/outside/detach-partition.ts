@@ -63,7 +63,7 @@ async function attachment(client: Client, table: string, partition: string): Pro
       FROM pg_catalog.pg_inherits i
       JOIN pg_catalog.pg_class t ON t.oid = i.inhparent JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace
       JOIN pg_catalog.pg_class p ON p.oid = i.inhrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
-      WHERE i.inhparent = $1::oid AND i.inhrelid = $2::oid`,
+      WHERE i.inhparent = $1::pg_catalog.oid AND i.inhrelid = $2::pg_catalog.oid`,
     [table, partition],
   )
   return rows[0]

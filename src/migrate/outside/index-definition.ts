@@ -44,20 +44,20 @@ export interface CatalogIndex {
   definition: Required<IndexDefinition>
 }
 
-const catalogIndexes = `SELECT i.indexrelid::text AS oid, n.nspname AS schema, c.relname AS name,
-  i.indrelid::text AS table, i.indisvalid AS valid, pg_catalog.pg_get_indexdef(i.indexrelid) AS text,
+const catalogIndexes = `SELECT i.indexrelid::pg_catalog.text AS oid, n.nspname AS schema, c.relname AS name,
+  i.indrelid::pg_catalog.text AS table, i.indisvalid AS valid, pg_catalog.pg_get_indexdef(i.indexrelid) AS text,
   pg_catalog.json_build_object(
     'method', m.amname,
     'unique', i.indisunique,
     'nullsNotDistinct', i.indnullsnotdistinct,
     'keys', (SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
         'expression', pg_catalog.pg_get_indexdef(i.indexrelid, k, false),
-        'operatorClass', (SELECT on_.nspname || '.' || o.opcname
+        'operatorClass', (SELECT pg_catalog.concat(on_.nspname, '.', o.opcname)
           FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_namespace on_ ON on_.oid = o.opcnamespace
           WHERE o.oid = i.indclass[k - 1]),
         'operatorClassOptions', (SELECT a.attoptions FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = i.indexrelid AND a.attnum = k),
-        'collation', (SELECT cn.nspname || '.' || l.collname
+        'collation', (SELECT pg_catalog.concat(cn.nspname, '.', l.collname)
           FROM pg_catalog.pg_collation l JOIN pg_catalog.pg_namespace cn ON cn.oid = l.collnamespace
           WHERE l.oid = i.indcollation[k - 1]),
         'options', i.indoption[k - 1]) ORDER BY k)
@@ -66,7 +66,7 @@ const catalogIndexes = `SELECT i.indexrelid::text AS oid, n.nspname AS schema, c
       FROM pg_catalog.generate_series(i.indnkeyatts + 1, i.indnatts::int) k),
     'predicate', pg_catalog.pg_get_expr(i.indpred, i.indrelid, false),
     'parameters', (SELECT coalesce(pg_catalog.json_agg(p ORDER BY p), '[]') FROM pg_catalog.unnest(c.reloptions) p),
-    'tablespace', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = coalesce(nullif(c.reltablespace, 0),
+    'tablespace', (SELECT s.spcname FROM pg_catalog.pg_tablespace s WHERE s.oid = coalesce(nullif(c.reltablespace, '0'::pg_catalog.oid),
       (SELECT d.dattablespace FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())))
   ) AS definition
   FROM pg_catalog.pg_index i
@@ -76,13 +76,13 @@ const catalogIndexes = `SELECT i.indexrelid::text AS oid, n.nspname AS schema, c
 
 /** The index of that oid; to be called within `readOnly`, so that all print alike. */
 export async function readIndex(client: Client, oid: string): Promise<CatalogIndex | undefined> {
-  const { rows } = await client.query<CatalogIndex>(`${catalogIndexes} WHERE i.indexrelid = $1::oid`, [oid])
+  const { rows } = await client.query<CatalogIndex>(`${catalogIndexes} WHERE i.indexrelid = $1::pg_catalog.oid`, [oid])
   return rows[0]
 }
 
 /** All indexes of the tables of those oids; to be called within `readOnly`, so that all print alike. */
 export async function readIndexesOf(client: Client, tables: readonly string[]): Promise<CatalogIndex[]> {
-  const where = 'WHERE i.indrelid = ANY ($1::oid[]) ORDER BY i.indexrelid'
+  const where = 'WHERE i.indrelid = ANY ($1::pg_catalog.oid[]) ORDER BY i.indexrelid'
   const { rows } = await client.query<CatalogIndex>(`${catalogIndexes} ${where}`, [tables])
   return rows
 }

@@ -12,13 +12,13 @@ async function builderOf(client: Client, index: CatalogIndex): Promise<number | 
   const { rows } = await client.query<{ pid: number }>(
     `SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
       WHERE p.datname = pg_catalog.current_database() AND p.pid <> pg_catalog.pg_backend_pid()
-        AND (p.index_relid = $1::oid
-          OR p.relid = $2::oid AND coalesce(p.index_relid, 0) = 0
-          OR p.relid IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = p.pid AND l.relation = $2::oid
+        AND (p.index_relid = $1::pg_catalog.oid
+          OR p.relid = $2::pg_catalog.oid AND coalesce(p.index_relid, '0'::pg_catalog.oid) = '0'::pg_catalog.oid
+          OR p.relid IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = p.pid AND l.relation = $2::pg_catalog.oid
             AND l.mode = 'ShareUpdateExclusiveLock'))
      UNION ALL
      SELECT l.pid FROM pg_catalog.pg_locks l
-      WHERE l.relation = $1::oid AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
+      WHERE l.relation = $1::pg_catalog.oid AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_catalog.pg_backend_pid()
         AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
       LIMIT 1`,
     [index.oid, index.table],

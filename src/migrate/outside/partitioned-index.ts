@@ -25,10 +25,10 @@ export async function refusePartitionedTable(
   table: Relation,
 ): Promise<never> {
   const { rows: partitions } = await client.query<Partition>(
-    `SELECT t.relid::oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
-        t.parentrelid::oid::text AS parent
-      FROM pg_catalog.pg_partition_tree($1::oid) t
-      JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    `SELECT t.relid::pg_catalog.oid::pg_catalog.text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::pg_catalog.text AS kind,
+        t.parentrelid::pg_catalog.oid::pg_catalog.text AS parent
+      FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid) t
+      JOIN pg_catalog.pg_class c ON c.oid = t.relid::pg_catalog.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
       WHERE t.level > 0 ORDER BY t.level, n.nspname, c.relname`,
     [table.oid],
   )

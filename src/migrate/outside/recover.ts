@@ -10,7 +10,7 @@ import { watchProgress } from '../progress.ts'
 import type { Watch } from '../progress.ts'
 import type { Runner, Script } from '../runner.ts'
 import { cutOff, directConnectionNeeded, endUnknown, isConnectionLost } from './failures.ts'
-import { writeRow } from './history-row.ts'
+import { proveLease, writeRow } from './history-row.ts'
 import { kindOfIntent } from './kinds.ts'
 import { clearLeftover, readState } from './site.ts'
 
@@ -36,7 +36,9 @@ export async function recoverIntent(
     return await recover(runner, script, statements, open, cancel)
   } catch (error) {
     throwIfStopped(runner)
-    throw isConnectionLost(error) ? cutOff(error) : error
+    if (isConnectionLost(error)) throw cutOff(error)
+    await proveLease(runner)
+    throw error
   }
 }
 

@@ -45,7 +45,10 @@ export const reindex: OutsideKind<ReindexBefore> = {
 
   async decide(client, { indexes }) {
     if (indexes === undefined || indexes.length === 0) return 'repeat'
-    const { rows } = await client.query('SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1::pg_catalog.oid[])', [indexes])
+    const { rows } = await client.query(
+      'SELECT FROM pg_catalog.pg_index WHERE indexrelid = ANY ($1::pg_catalog.oid[])',
+      [indexes],
+    )
     return rows.length === 0 ? 'done' : 'not-done'
   },
 }
@@ -68,7 +71,7 @@ async function scopeOfIndex(client: Client, oid: string): Promise<Scope> {
     `SELECT i.indexrelid::pg_catalog.text AS oid, i.indrelid::pg_catalog.text AS table
       FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
       WHERE c.relkind = 'i' AND (i.indexrelid = $1::pg_catalog.oid
-        OR i.indexrelid IN (SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass)))`,
+        OR i.indexrelid IN (SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid)))`,
     [oid],
   )
   return { indexes: rows.map((row) => row.oid), tables: [...new Set(rows.map(({ table }) => table))] }
@@ -81,10 +84,12 @@ async function scopeOfIndex(client: Client, oid: string): Promise<Scope> {
 async function scopeOfTable(client: Client, oid: string): Promise<Scope> {
   const { rows } = await client.query<{ table: string; index: string | null }>(
     `WITH leaf AS (
-        SELECT $1::pg_catalog.oid AS oid UNION SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) WHERE isleaf
+        SELECT $1::pg_catalog.oid AS oid
+        UNION SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid) WHERE isleaf
       ), member AS (
         SELECT oid FROM leaf
-        UNION SELECT c.reltoastrelid FROM pg_catalog.pg_class c JOIN leaf ON c.oid = leaf.oid WHERE c.reltoastrelid <> '0'::pg_catalog.oid
+        UNION SELECT c.reltoastrelid FROM pg_catalog.pg_class c JOIN leaf ON c.oid = leaf.oid
+          WHERE c.reltoastrelid <> '0'::pg_catalog.oid
       )
       SELECT m.oid::pg_catalog.text AS table, i.indexrelid::pg_catalog.text AS index
       FROM member m LEFT JOIN (pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

@@ -29,7 +29,10 @@ const relationByOid = `SELECT c.oid::pg_catalog.text AS oid, n.nspname AS schema
  * @throws PostgreSQL's error 42P01 where there is none.
  */
 export async function findRelation(client: Client, written: string): Promise<Relation> {
-  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = $1::pg_catalog.regclass::pg_catalog.oid`, [written])
+  const { rows } = await client.query<Relation>(
+    `${relationByOid} WHERE c.oid = $1::pg_catalog.regclass::pg_catalog.oid`,
+    [written],
+  )
   const [relation] = rows
   if (relation === undefined) throw new Error(`pg_class has no row for ${written}`)
   return relation
@@ -37,6 +40,9 @@ export async function findRelation(client: Client, written: string): Promise<Rel
 
 /** The same; undefined where there is none. */
 export async function findRelationIfAny(client: Client, written: string): Promise<Relation | undefined> {
-  const { rows } = await client.query<Relation>(`${relationByOid} WHERE c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid`, [written])
+  const { rows } = await client.query<Relation>(
+    `${relationByOid} WHERE c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid`,
+    [written],
+  )
   return rows[0]
 }

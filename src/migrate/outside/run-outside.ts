@@ -25,7 +25,7 @@ import {
   stoppedPartWay,
 } from './failures.ts'
 import type { PlacedStep } from './failures.ts'
-import { writeRow } from './history-row.ts'
+import { proveLease, writeRow } from './history-row.ts'
 import { isConcurrent, kindOfStatement } from './kinds.ts'
 import type { OutsideBefore } from './kinds.ts'
 import { withSessionSettings } from './session-settings.ts'
@@ -72,7 +72,9 @@ export async function runOutside(runner: Runner, script: Script, step: OutsideSt
   } catch (error) {
     if (error instanceof KeiError && error.code === 'stopped-part-way') throw error
     throwIfStopped(runner)
-    throw isConnectionLost(error) ? cutOff(error) : error
+    if (isConnectionLost(error)) throw cutOff(error)
+    await proveLease(runner)
+    throw error
   }
 }
 

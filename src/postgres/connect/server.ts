@@ -24,7 +24,7 @@ export interface Server {
  */
 export async function identifyServer(client: Client): Promise<Server> {
   const version = await client.query<{ number: number; text: string }>(
-    `SELECT pg_catalog.current_setting('server_version_num')::int AS number,
+    `SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4 AS number,
             pg_catalog.current_setting('server_version') AS text`,
   )
   const { number = 0, text = '' } = version.rows[0] ?? {}
@@ -40,7 +40,7 @@ export async function identifyServer(client: Client): Promise<Server> {
     `SELECT pg_catalog.host(pg_catalog.inet_server_addr()) AS address, pg_catalog.inet_server_port() AS port,
             pg_catalog.current_database() AS database, current_user AS user,
             pg_catalog.pg_is_in_recovery() AS recovery,
-            pg_catalog.current_setting('transaction_read_only')::bool AS read_only`,
+            pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool AS read_only`,
   )
   const { address = null, port = null, database = '', user = '', recovery, read_only: readOnly } = rows[0] ?? {}
   const systemIdentifier = await readSystemIdentifier(client)
@@ -60,7 +60,7 @@ export async function identifyServer(client: Client): Promise<Server> {
 async function readSystemIdentifier(client: Client): Promise<string | undefined> {
   try {
     const { rows } = await client.query<{ identifier: string }>(
-      'SELECT system_identifier::text AS identifier FROM pg_catalog.pg_control_system()',
+      'SELECT system_identifier::pg_catalog.text AS identifier FROM pg_catalog.pg_control_system()',
     )
     return rows[0]?.identifier
   } catch (error) {

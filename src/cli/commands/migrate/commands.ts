@@ -24,4 +24,16 @@ export const migrateCommands: readonly Command[] = [
   migrateAcceptEdit,
   migrateResolve,
   migrateLock,
-]
+].map(explained)
+
+/** What the driver throws on the way, of a connection that is lost or a limit of the server's, is an error of kei's. */
+function explained(command: Command): Command {
+  return {
+    ...command,
+    run: (input, context) =>
+      command.run(input, context).catch(async (error: unknown) => {
+        const { explainDriverError } = await import('../../../migrate/driver-error.ts')
+        throw explainDriverError(error)
+      }),
+  }
+}

@@ -22,17 +22,20 @@ export function reportRun(options: Options, { terminal }: CommandContext): RunRe
   const { out, err } = terminal
   const form = options['jsonl'] === true ? 'jsonl' : options['json'] === true ? 'json' : 'text'
   const progress = startProgress(err)
+  const headed = headings()
 
   function onEvent(event: MigrationEvent): void {
     if (form === 'jsonl') out.write(`${JSON.stringify({ version: 1, ...described(event) })}\n`)
     const text = progressText(event)
     if (text !== undefined) progress.say(text)
     if (form !== 'text') return
-    const lines = eventLines(event)
-    if (lines.length === 0) return
+    const heading = headed(event)
+    const lines = event.event === 'migration' ? [] : eventLines(event)
+    if (heading === undefined && lines.length === 0) return
     progress.clear()
-    const output = event.event === 'migration' || event.event === 'step' ? out : err
-    output.write(`${lines.join('\n')}\n`)
+    if (heading !== undefined) out.write(`${heading}\n`)
+    const output = event.event === 'step' ? out : err
+    if (lines.length > 0) output.write(`${lines.join('\n')}\n`)
   }
 
   return {
@@ -53,6 +56,43 @@ export function reportRun(options: Options, { terminal }: CommandContext): RunRe
       if (form === 'jsonl') out.write(`${JSON.stringify({ event: 'error', ...document })}\n`)
       else out.write(`${JSON.stringify(document, null, 2)}\n`)
     },
+  }
+}
+
+/**
+ * Tells when a file's name is to be printed: as it begins, unless the steps of an earlier one, which are kept back until
+ * they are on the disk, are still to be told; then above the first line about it.
+ */
+function headings(): (event: MigrationEvent) => string | undefined {
+  const names = new Map<string, string>()
+  const open = new Set<string>()
+  let printed: string | undefined
+  const print = (version: string): string | undefined => {
+    const name = printed === version ? undefined : names.get(version)
+    if (name !== undefined) printed = version
+    return name
+  }
+  return (event) => {
+    switch (event.event) {
+      case 'migration': {
+        names.set(event.version, eventLines(event).join('\n'))
+        const isNext = open.size === 0
+        open.add(event.version)
+        return isNext ? print(event.version) : undefined
+      }
+      case 'done': {
+        open.delete(event.version)
+        const [next] = open
+        return next === undefined ? undefined : print(next)
+      }
+      case 'blocked':
+      case 'retry':
+      case 'recovering':
+      case 'step':
+        return print(event.version)
+      default:
+        return undefined
+    }
   }
 }
 
