@@ -93,7 +93,8 @@ test.skipIf(psql === undefined).each(majors)(
           PGPASSWORD: String(client.password),
           PGDATABASE: database,
         }
-        const run = (commands: string) => promisify(execFile)('bash', ['-euo', 'pipefail', '-c', commands], { cwd: folder, env })
+        const run = (commands: string) =>
+          promisify(execFile)('bash', ['-euo', 'pipefail', '-c', commands], { cwd: folder, env })
         const carried = await run(commandsAfter('from-goose'))
         expect(readdirSync(join(folder, 'kei-migrations')).sort()).toEqual([
           '00001_users.down.sql',

@@ -106,6 +106,49 @@ describe('redactSql', () => {
     )
   })
 
+  it.each([
+    "SELECT format('ALTER ROLE app PASSWORD %L', 'SECRET')",
+    "EXECUTE format('ALTER ROLE %I PASSWORD %L VALID UNTIL %L', 'app', 'SECRET', '2030-01-01')",
+    "EXECUTE format('ALTER ROLE %2$I PASSWORD %1$L', 'SECRET', 'app')",
+    "EXECUTE format('%% %*s %*3$I PASSWORD %L', '1', 'a', '9', 'b', 'SECRET', 'c')",
+    "EXECUTE format('ALTER ROLE %I ' || 'PASSWORD %L', 'app', 'SECRET')",
+    "EXECUTE format('ALTER ROLE app PASSWORD %L', lower('SECRET'), current_setting('app.password', true))",
+    "EXECUTE pg_catalog.format($f$CREATE USER MAPPING FOR app OPTIONS (user %L, password %L)$f$, 'app', E'SECRET')",
+    "PERFORM dblink_connect(format('host=%s user=app api_key=%s', 'db', 'SECRET'))",
+    "EXECUTE format('ALTER DATABASE %I SET app.jwt_secret TO %L', 'shop', 'SECRET')",
+    "SET app.api_key TO 'SECRET'",
+    "SET LOCAL app.settings.jwt_secret = 'SECRET'",
+    "ALTER DATABASE shop SET app.jwt_secret TO 'SECRET'",
+    'ALTER ROLE app IN DATABASE shop SET "app.token" TO \'SECRET\'',
+    'ALTER ROLE app SET "app.token" = \'SECRET\'',
+    'ALTER SYSTEM SET app.smtp_credentials TO $s$SECRET$s$',
+    "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET app.private_key TO 'SECRET' RETURN 1",
+    "SELECT set_config('app.jwt_secret', 'SECRET', true), set_config('app.tenant', 'shop', true)",
+    "SELECT pg_catalog.set_config('app.' || 'apikey', lower('SECRET'), is_local => 'true')",
+    "v_password text := 'SECRET'; v_name text := 'app'",
+    "DECLARE secret CONSTANT text = 'SECRET'; name CONSTANT text = 'app'; BEGIN",
+    "DECLARE v_name text = 'app'; v_token varchar(64) NOT NULL DEFAULT 'SECRET'; v_end text DEFAULT 'never'; BEGIN",
+    "DECLARE v_token /* old; */ auth.users.token%TYPE := 'SECRET'; BEGIN",
+    'SELECT 1 -- the password: SECRET is old',
+    'SELECT 1 -- password = SECRET\n, 2 -- password := SECRET',
+    'SELECT 1 /* smtp_password: SECRET*/ /* none */',
+    'SELECT 1 /* /* password: SECRET*/ */ -- password: SECRET',
+    "COMMENT ON ROLE app IS 'for the shop, password: SECRET'",
+    'COMMENT ON TABLE t IS $t$Password: SECRET and more$t$',
+  ])('takes the secret alone out of %s, also within code', (written) => {
+    const quoted = (sql: string) => `'${sql.replaceAll("'", "''")}'`
+    const wraps: ((sql: string) => string)[] = [
+      (sql) => sql,
+      (sql) => `DO $body$ ${sql}\n; END $body$`,
+      (sql) => `DO ${quoted(`${sql}\n; END`)}`,
+      (sql) => `CREATE FUNCTION g() RETURNS void AS $a$ EXECUTE $b$ ${sql}\n $b$; END $a$ LANGUAGE plpgsql`,
+    ]
+    for (const wrap of wraps) {
+      const sql = wrap(written)
+      expect(redactSql(sql.replaceAll('SECRET', 'hunter2'))).toBe(sql.replaceAll('SECRET', '********'))
+    }
+  })
+
   it('takes secrets out of text that does not parse', () => {
     expect(redactSql("CREATE ROLE app WITH PASSWORD 'hunter2' LOGN (")).toBe(
       "CREATE ROLE app WITH PASSWORD '********' LOGN (",
@@ -123,6 +166,27 @@ describe('redactSql', () => {
       'ALTER ROLE app PASSWORD NULL',
       "SET password_encryption = 'scram-sha-256'",
       "SELECT 'https://example.com/a@b', 'mailto:someone@example.com', '10:30'",
+      "SET app.token_lifetime TO '3600'; SET search_path TO 'shop', 'public'; SET app.tenant = 'shop'",
+      "ALTER DATABASE shop SET timezone TO 'UTC'",
+      'SET app.token TO DEFAULT',
+      "COPY auth.token TO '/srv/token.csv'",
+      "ALTER TYPE secret RENAME VALUE 'a' TO 'b'",
+      "SELECT set_config('search_path', '', false), set_config('app.token_lifetime', '3600', true)",
+      "SELECT set_config('app.token', current_setting('app.old_token'), true)",
+      "SELECT current_setting('app.jwt_secret', true), 'a'",
+      "SELECT kind IN ('password', 'token', 'none')",
+      "INSERT INTO message VALUES ('password %s is too short', 'en')",
+      "INSERT INTO message VALUES ('the password: it is missing')",
+      "EXECUTE format('ALTER ROLE %I PASSWORD %L', 'app', v_password) USING 'a'",
+      "EXECUTE format('CREATE TABLE %I (password text, token_kind text DEFAULT %L)', 'account', 'session')",
+      "SELECT format('%s of %s', 'password', 'app'), 'a'",
+      "DECLARE v_password text; v_name text := 'app'; BEGIN v_name := 'shop'; END",
+      "DECLARE token CURSOR FOR SELECT id FROM account WHERE name = 'app'",
+      "CREATE TABLE account (token text NOT NULL DEFAULT '', kind text DEFAULT 'app')",
+      'SELECT 1 -- Password policy: twelve characters, password::text, no password',
+      'SELECT 1 /* the password:\n\n is not here */',
+      "COMMENT ON COLUMN account.password IS 'A hash: bcrypt. Never the password'",
+      "COMMENT ON COLUMN account.token IS 'of the session'; SELECT 'password: none'",
     ]) {
       expect(redactSql(sql)).toBe(sql)
     }
@@ -219,6 +283,13 @@ describe('redactText', () => {
       "password '",
       '://@',
       "PASSWORD ''x",
+      "format('PASSWORD %L',",
+      "format('PASSWORD %L %*3$s',(('a'",
+      "set_config('token','a',(",
+      '/* password: x*/',
+      '/*password:*/--',
+      'DECLARE token ',
+      "SET a.token TO 'a'",
     ]) {
       const started = performance.now()
       redactText(piece.repeat(50_000))

@@ -1,7 +1,8 @@
-import { lineEndAfter, skipBlank } from './blank.ts'
+import { blockCommentEnd, lineEndAfter, skipSpace } from './blank.ts'
 import type { Span } from './positions.ts'
 import { readStringLiteral } from './string-literal.ts'
 import type { StringValue } from './string-literal.ts'
+import { mergedSpans, namesPassword, secretsInText } from './text-secrets.ts'
 import { tokenEnd } from './token.ts'
 
 const mask = '********'
@@ -39,10 +40,15 @@ export function redactServerMessage(message: string, context = ''): string {
 const beforeSecret = /(?:pass?w|identified\s+by|secret|token)[^;]{0,40}$/i
 
 /**
- * Where the secrets in SQL are, in order: literals after PASSWORD or an option whose name says that it is secret
- * (CREATE ROLE, USER MAPPING, SERVER), and what `redactText` takes away within string literals, quoted names and
- * comments: the connection strings of CREATE SUBSCRIPTION and dblink among them. Code outside of these is left alone:
- * `WHERE password = crypt($1, password)` shows nothing.
+ * Where the secrets in SQL are, in order:
+ * - literals after PASSWORD, or after a name that says that its value is secret, with `=`, `=>`, `:=` or `SET … TO`
+ *   between or nothing: CREATE ROLE, USER MAPPING, SERVER, SET, ALTER DATABASE;
+ * - what such a variable of PL/pgSQL is declared with, the new value in `set_config` of such a parameter, and the
+ *   argument of `format` that stands in such a place;
+ * - what `redactText` takes away within string literals, quoted names and comments (the connection strings of CREATE
+ *   SUBSCRIPTION and dblink among them), and in comments and COMMENT ON also the word after `password:`.
+ *
+ * Code outside of these is left alone: `WHERE password = crypt($1, password)` shows nothing.
  *
  * It reads tokens, not the parse tree, because a statement that does not parse is printed most of all.
  */
@@ -50,197 +56,229 @@ export function secretsInSql(sql: string): Span[] {
   return mayHoldSecret.test(sql) ? secretsInCode(sql, 0) : []
 }
 
-/** Names of options and keywords whose value is a secret: `password`, `sslpassword`, `oauth_client_secret` … */
-const secretName = /(?:password|passwd|secret|token|api_key|access_key|client_key|server_key)$/i
-const mayHoldSecret = /:\/\/|passw|pwd|secret|token|_key|\b(?:role|user|group)\s/i
+/** Names of options, parameters, variables and keywords whose value is a secret: `password`, `app.jwt_secret` … */
+const secretNames =
+  '(?:password|passwd|pwd|passphrase|secret|token|credentials?|(?:api|access|private|secret|signing|encryption)_?key|' +
+  '(?:client|server)_key)'
+const secretName = new RegExp(`${secretNames}$`, 'i')
+/** Has to match wherever `secretName` does. */
+const mayHoldSecret =
+  /:\/\/|passw|passphrase|pwd|secret|token|credential|_key|(?:api|access|private|signing|encryption)key|\b(?:role|user|group)\s/i
 
 /** How deep code in a literal within code in a literal is read. */
 const deepestCode = 4
 
+/** What the tokens so far say about the next one. */
+interface Place {
+  /** The token before, without double quotes; what is between a name and its value does not count. */
+  previous: string
+  /** Tokens of the statement, or of the declaration after DECLARE. */
+  words: number
+  /** In a statement about a role. */
+  ofRole: boolean
+  /** In COMMENT ON. */
+  ofComment: boolean
+  /** In the name of a parameter, after SET. */
+  ofParameter: boolean
+  /** Between DECLARE and BEGIN. */
+  declaring: boolean
+  /** The name that the statement begins with, if it says that its value is secret: of a variable, it may be. */
+  variable: string | undefined
+  /** The parentheses that are open, outermost first. */
+  calls: Call[]
+}
+
+interface Call {
+  /** The token before the parenthesis, in lower case. */
+  name: string
+  /** The string literals in the first argument, one after the other. */
+  said: string
+  /** Of the argument being read, from 0 on. */
+  argument: number
+  /** The arguments that are secrets. */
+  secrets: ReadonlySet<number>
+  /** Whether the whole call is in such an argument of another one. */
+  isSecret: boolean
+}
+
+function statementStart(declaring: boolean): Place {
+  return {
+    previous: '',
+    words: 0,
+    ofRole: false,
+    ofComment: false,
+    ofParameter: false,
+    declaring,
+    variable: undefined,
+    calls: [],
+  }
+}
+
 function secretsInCode(sql: string, depth: number): Span[] {
   const found: Span[] = []
-  let previous = ''
-  let words = 0
-  let ofRole = false
+  let place = statementStart(false)
   for (let at = 0; at < sql.length;) {
-    const start = skipBlank(sql, at)
-    if (start > at) add(found, secretsInText(sql.slice(at, start)), at)
-    if (sql.slice(at, start).includes(';')) words = 0
+    const start = skipSpace(sql, at)
+    if (start > at) add(found, secretsInComments(sql.slice(at, start)), at)
     if (start === sql.length) break
     const end = tokenEnd(sql, start)
     const token = sql.slice(start, end)
+    at = end
+    if (token === ';') {
+      place = statementStart(place.declaring)
+      continue
+    }
     if (/^(?:u&)?"/i.test(token)) add(found, secretsInText(token), start)
-    // In a statement about a role every text but the end of its validity may be the password, whatever word was
-    // misspelt before it; so may the word after PASSWORD.
-    words++
-    if (words === 2) ofRole = /^(?:role|user|group)$/i.test(token)
-    if (words === 1) ofRole = false
-    const isSecret = secretName.test(previous) || (ofRole && !/^until$/i.test(previous))
-    const literal = isSecret || mayHoldSecret.test(token) ? readStringLiteral(token) : undefined
-    if (literal !== undefined) add(found, secretsInLiteral(literal, isSecret, depth), start)
-    else if (ofRole && secretName.test(previous) && /^["\w]/.test(token) && !/^null$/i.test(token)) {
+    let value = ''
+    if (literalStart.test(token)) {
+      const meaning = meaningOf(place, token)
+      const literal = meaning !== undefined || saysArguments(place) ? readStringLiteral(token) : undefined
+      if (literal !== undefined && meaning !== undefined) add(found, secretsInLiteral(literal, meaning, depth), start)
+      value = literal?.value ?? ''
+    } else if (place.ofRole && bareSecret.test(token) && secretName.test(place.previous)) {
       found.push({ start, end })
     }
-    // `password = 'x'`, `password => 'x'` and `password := 'x'` name their value too.
-    if (token !== '=' && token !== '=>' && token !== ':=') previous = token.startsWith('"') ? token.slice(1, -1) : token
+    readToken(place, token, value)
+  }
+  return mergedSpans(found)
+}
+
+const literalStart = /^(?:[a-z]?&?'|\$)/i
+/** A word that can be a password without its quotes. */
+const bareSecret = /^(?!(?:null|to|from|default)$)["\w]/i
+
+/** What the whole of a literal may be: a secret, the text of COMMENT ON, or other text, code among it. */
+type Meaning = 'secret' | 'prose' | 'text'
+
+/** Of the literal at the place; undefined where nothing in it can be a secret. */
+function meaningOf(place: Place, token: string): Meaning | undefined {
+  // In a statement about a role every text but the end of its validity may be the password, whatever word was
+  // misspelt before it; so may the word after PASSWORD.
+  const isOfRole = place.ofRole && !/^until$/i.test(place.previous)
+  if (isOfRole || isSecretArgument(place) || secretName.test(place.previous)) return 'secret'
+  if (!mayHoldSecret.test(token)) return undefined
+  return place.ofComment ? 'prose' : 'text'
+}
+
+/** Moves the place on by a token; `value` is what it stands for as a string literal. */
+function readToken(place: Place, token: string, value: string): void {
+  // Longer ones mean nothing here, and literals may be very long.
+  const word = token.length > 7 ? '' : token.toLowerCase()
+  const name = token.startsWith('"') ? token.slice(1, -1) : token
+  place.declaring = word === 'declare' || (place.declaring && word !== 'begin')
+  place.words = word === 'declare' ? 0 : place.words + 1
+  if (place.words === 1 && secretName.test(name)) place.variable = name
+  if (place.words === 2) place.ofRole = word === 'role' || word === 'user' || word === 'group'
+  if (word === 'on' && /^comment$/i.test(place.previous)) place.ofComment = true
+  // `DECLARE token CURSOR FOR SELECT …`
+  if (word === 'cursor') place.variable = undefined
+  readCall(place, token, value)
+
+  const isAssignment = token === ':=' || (place.declaring && (token === '=' || word === 'default'))
+  const isBetween = token === '=' || token === '=>' || token === ':=' || (word === 'to' && place.ofParameter)
+  if (isAssignment && place.variable !== undefined) {
+    place.previous = place.variable
+    place.variable = undefined
+  } else if (!isBetween) {
+    place.previous = name
+  }
+  // COPY has a TO as well, after the name of a table.
+  place.ofParameter = word === 'set' || (place.ofParameter && (token === '.' || /^["\w\u0080-\uffff]/.test(token)))
+}
+
+function readCall({ calls, previous }: Place, token: string, value: string): void {
+  const call = calls.at(-1)
+  if (token === '(') {
+    const name = previous.toLowerCase()
+    // The name of a parameter that holds a secret is none.
+    const isSecret = call !== undefined && name !== 'current_setting' && inSecretArgument(call)
+    calls.push({ name, said: '', argument: 0, secrets: noArguments, isSecret })
+  } else if (token === ')') {
+    calls.pop()
+  } else if (call !== undefined && token === ',') {
+    if (call.argument === 0) call.secrets = secretArguments(call)
+    call.argument++
+  } else if (call?.argument === 0) {
+    call.said += value
+  }
+}
+
+function isSecretArgument({ calls }: Place): boolean {
+  const call = calls.at(-1)
+  return call !== undefined && inSecretArgument(call)
+}
+
+function inSecretArgument({ isSecret, secrets, argument }: Call): boolean {
+  return isSecret || secrets.has(argument)
+}
+
+/** Whether the place is in the argument that says what the others are. */
+function saysArguments({ calls }: Place): boolean {
+  const call = calls.at(-1)
+  return call?.argument === 0 && (call.name === 'format' || call.name === 'set_config')
+}
+
+const noArguments: ReadonlySet<number> = new Set()
+
+/** Of a call whose first argument has been read. */
+function secretArguments({ name, said }: Call): ReadonlySet<number> {
+  if (name === 'format') return secretFormatArguments(said)
+  return name === 'set_config' && secretName.test(said) ? new Set([1]) : noArguments
+}
+
+/** What can stand between a secret's name and the secret. */
+const secretPlace = new RegExp(`${secretNames}["'\`]{0,2}\\s{0,8}(?:=>|:=|=|\\bto\\b)?\\s{0,8}["']{0,2}$`, 'i')
+
+/**
+ * The arguments that stand where a secret does: the second of `format('CREATE ROLE %I PASSWORD %L', …)`. What takes
+ * which: PostgreSQL's manual, section "String Functions and Operators", `format`.
+ */
+function secretFormatArguments(format: string): ReadonlySet<number> {
+  if (!mayHoldSecret.test(format)) return noArguments
+  const found = new Set<number>()
+  let next = 1
+  for (const match of format.matchAll(/%(?:(\d+)\$)?-?(?:\d+|\*(?:(\d+)\$)?|(?=[sIL%]))([sIL%])/g)) {
+    const [whole, position, widthPosition, type] = match
+    if (type === '%') continue
+    if (whole.includes('*')) next = Number(widthPosition ?? next) + 1
+    const argument = Number(position ?? next)
+    next = argument + 1
+    if (secretPlace.test(format.slice(Math.max(0, match.index - 60), match.index))) found.add(argument)
+  }
+  return found
+}
+
+/** `blank` is what stands between two tokens. */
+function secretsInComments(blank: string): Span[] {
+  if (!namesPassword.test(blank)) return []
+  const found: Span[] = []
+  for (let at = 0; at < blank.length;) {
+    let end = at + 1
+    if (blank.startsWith('--', at)) {
+      end = lineEndAfter(blank, at)
+      add(found, secretsInText(blank.slice(at, end), 'prose'), at)
+    } else if (blank.startsWith('/*', at)) {
+      end = blockCommentEnd(blank, at)
+      // A value does not go on after the end of a comment, nor of one in it.
+      for (const part of blank.slice(at, end).split('*/')) {
+        add(found, secretsInText(part, 'prose'), at)
+        at += part.length + 2
+      }
+    }
     at = end
   }
-  return merged(found)
+  return found
 }
 
-function secretsInLiteral({ value, offsets }: StringValue, isSecret: boolean, depth: number): Span[] {
-  const spans = isSecret ? [{ start: 0, end: value.length }] : secretsInText(value)
+function secretsInLiteral({ value, offsets }: StringValue, meaning: Meaning, depth: number): Span[] {
+  const spans = meaning === 'secret' ? [{ start: 0, end: value.length }] : secretsInText(value, meaning)
   // A function's code, the text of EXECUTE: SQL of its own, or near enough.
-  if (!isSecret && depth < deepestCode) add(spans, secretsInCode(value, depth + 1), 0)
+  if (meaning !== 'secret' && depth < deepestCode) add(spans, secretsInCode(value, depth + 1), 0)
   return spans.map((span) => ({ start: offsets[span.start] ?? 0, end: offsets[span.end] ?? 0 }))
-}
-
-function secretsInText(text: string): Span[] {
-  if (!/:\/\/|passw|pwd/i.test(text)) return []
-  return merged([...urlSecrets(text), ...keywordSecrets(text), ...literalSecrets(text)])
-}
-
-/** Characters of a URL or literal that are looked through for its end; a bound on the time that odd text can take. */
-const longestValue = 4096
-
-/** `scheme://user:SECRET@`, up to the last `@`: people forget to encode one in a password. */
-function urlSecrets(text: string): Span[] {
-  const found: Span[] = []
-  let from = 0
-  // The stretch that the last URL without `@` stood in; no other one in it has one either.
-  let barren = 0
-  for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', Math.max(at + 3, from))) {
-    const start = at + 3
-    if (start < barren) continue
-    const scheme = /[a-z][a-z0-9+.-]*$/i.exec(text.slice(Math.max(0, at - 40), at))?.[0]
-    if (scheme === undefined) continue
-    const isWeb = /^(?:https?|wss?|ftp)$/i.test(scheme)
-    const limit = isWeb ? authorityEnd(text, start) : stretchEnd(text, start, text[at - scheme.length - 1])
-    const last = text.lastIndexOf('@', limit - 1)
-    if (last < start) {
-      if (!isWeb) barren = limit
-      continue
-    }
-    const colon = text.indexOf(':', start)
-    // A web address may carry a token as its user name.
-    if (colon !== -1 && colon < last) found.push({ start: colon + 1, end: last })
-    else if (isWeb) found.push({ start, end: last })
-    from = last
-  }
-  return found
-}
-
-function authorityEnd(text: string, from: number): number {
-  const end = text.slice(from, from + longestValue).search(/[\s/?#"'`<>]/)
-  return end === -1 ? Math.min(text.length, from + longestValue) : from + end
-}
-
-/** To the quote that closes the one before the URL when there is one on the line; else to the next white space. */
-function stretchEnd(text: string, from: number, before: string | undefined): number {
-  if (before === '"' || before === "'" || before === '`') {
-    const limit = Math.min(text.length, from + longestValue)
-    for (let i = from; i < limit && text[i] !== '\n'; i++) {
-      if (text[i] === '\\') i++
-      else if (text[i] === before && text[i + 1] === before) i++
-      else if (text[i] === before) return i
-    }
-  }
-  return blankAfter(text, from)
-}
-
-const blank = /\s/g
-
-function blankAfter(text: string, from: number): number {
-  blank.lastIndex = from
-  return blank.exec(text)?.index ?? text.length
-}
-
-const keyword = /(?:password|passwd|pwd)(?:\\?["'`])?[ \t]{0,8}(=>|=|:)[ \t]{0,8}/gi
-
-/** `password=SECRET`, `PGPASSWORD='SECRET'`, `"password": "SECRET"`. */
-function keywordSecrets(text: string): Span[] {
-  const found: Span[] = []
-  keyword.lastIndex = 0
-  for (let match = keyword.exec(text); match !== null; match = keyword.exec(text)) {
-    const start = keyword.lastIndex
-    const span =
-      quotedValue(text, start) ?? (match[1] === ':' ? undefined : bareValue(text, start, text[match.index - 1]))
-    if (span === undefined || span.end <= span.start) continue
-    found.push(span)
-    keyword.lastIndex = span.end
-  }
-  return found
-}
-
-/** The inside of the quoted value at `at`: `'…'`, `"…"`, or `''…''` within a string literal of SQL. */
-function quotedValue(text: string, at: number): Span | undefined {
-  const quote = /^(?:''(?=[^\s,;)])|\\?["'`])/.exec(text.slice(at, at + 3))?.[0]
-  if (quote === undefined) return undefined
-  const start = at + quote.length
-  for (let i = start; i < text.length && text[i] !== '\n'; i++) {
-    const doubled = text.startsWith(quote + quote, i)
-    if (doubled) i += 2 * quote.length - 1
-    // Where the quotes are escaped, so are the escapes between them.
-    else if (quote.startsWith('\\') && text.startsWith('\\\\', i)) i += 3
-    else if (text.startsWith(quote, i)) return { start, end: i }
-    else if (text[i] === '\\') i++
-  }
-  return { start, end: lineEndAfter(text, start) }
-}
-
-/** To the next white space that no backslash precedes, or a quote that closes what the string stands in. */
-function bareValue(text: string, at: number, before: string | undefined): Span {
-  const isQuery = before === '?' || before === '&'
-  let i = at
-  for (; i < text.length; i++) {
-    const character = text[i] ?? ''
-    if (/\s/.test(character) || (isQuery && character === '&')) break
-    if (/["'`]/.test(character) && /^["'`]*(?:[\s,;)\]}]|$)/.test(text.slice(i + 1, i + 9))) break
-    if (character === '\\') i++
-  }
-  return { start: at, end: Math.min(i, text.length) }
-}
-
-const passwordWord = /password["`]?\s{1,8}(?=(?:[eE]|[uU]&)?'|\$)/gi
-
-/** `PASSWORD 'SECRET'` and `password $$SECRET$$`, as in CREATE ROLE and the options of a user mapping. */
-function literalSecrets(text: string): Span[] {
-  const found: Span[] = []
-  passwordWord.lastIndex = 0
-  for (let match = passwordWord.exec(text); match !== null; match = passwordWord.exec(text)) {
-    const start = passwordWord.lastIndex
-    // Doubled quotes: the statement stands in a literal itself.
-    if (/^''[^\s,;)]/.test(text.slice(start, start + 3))) {
-      const span = quotedValue(text, start)
-      if (span !== undefined) found.push(span)
-      continue
-    }
-    const following = text.slice(start, start + longestValue)
-    const token = following.slice(0, tokenEnd(following, 0))
-    const offsets = readStringLiteral(token)?.offsets
-    if (offsets === undefined) continue
-    const [first = 0] = offsets
-    const last = offsets.at(-1) ?? 0
-    // An unterminated one runs to the end of the text for PostgreSQL; here the next lines may be something else.
-    found.push({ start: start + first, end: last < token.length ? start + last : lineEndAfter(text, start) })
-  }
-  return found
 }
 
 function add(found: Span[], spans: readonly Span[], base: number): void {
   for (const span of spans) found.push({ start: base + span.start, end: base + span.end })
-}
-
-/** In order, with those that touch or overlap made one, empty ones left out. */
-function merged(spans: readonly Span[]): Span[] {
-  const result: Span[] = []
-  for (const span of [...spans].sort((a, b) => a.start - b.start)) {
-    if (span.end <= span.start) continue
-    const last = result.at(-1)
-    if (last !== undefined && span.start <= last.end) last.end = Math.max(last.end, span.end)
-    else result.push({ ...span })
-  }
-  return result
 }
 
 function withoutSpans(text: string, spans: readonly Span[]): string {

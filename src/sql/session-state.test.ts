@@ -28,6 +28,10 @@ test.each([
   ['PREPARE p AS SELECT 1', 'a prepared statement'],
   ['LISTEN news', 'LISTEN'],
   ["LOAD 'auto_explain'", 'a loaded library'],
+  ['DO $$ BEGIN PERFORM pg_advisory_lock(1); END $$', 'an advisory lock of the code'],
+  ["DO $$ BEGIN PERFORM set_config('app.tenant', '1', false); END $$", 'the setting app.tenant'],
+  ['DO $$ BEGIN SET search_path TO app; END $$', 'the setting search_path'],
+  ["DO $$ BEGIN IF true THEN EXECUTE 'SET work_mem = 1000'; END IF; END $$", 'the setting work_mem'],
 ])('%s leaves %s', (sql, left) => {
   const [statement] = statements(sql)
   expect(statement && leftInSession(statement)).toBe(left)
@@ -35,6 +39,8 @@ test.each([
 })
 
 test.each([
+  'DO $$ BEGIN UPDATE t SET a = 1; SET LOCAL work_mem = 1; PERFORM pg_advisory_xact_lock(1); END $$',
+  "DO $$ BEGIN PERFORM set_config('app.tenant', '1', true); ALTER TABLE t SET (fillfactor = 50); END $$",
   'SET LOCAL search_path TO app',
   'SET LOCAL ROLE app',
   'SET TRANSACTION READ ONLY',

@@ -74,6 +74,8 @@ export function leftInSession(statement: Statement): string | undefined {
       return 'a loaded library'
     case 'PrepareStmt':
       return 'a prepared statement'
+    case 'DoStmt':
+      return leftByCode(statement)
     default:
       return leftByCall(statement)
   }
@@ -126,7 +128,7 @@ const sessionLocks: ReadonlySet<string> = new Set([
   'pg_try_advisory_lock_shared',
 ])
 
-/** Calls in the statement itself; those in a function's body or a DO block are not of the session yet. */
+/** Calls in the statement itself; those in a function's body are not of the session yet. */
 function leftByCall(statement: Statement): string | undefined {
   for (const call of findNodes(statement.node, 'FuncCall')) {
     const name = nodeOf(call.funcname?.at(-1), 'String')?.sval ?? ''
@@ -135,6 +137,24 @@ function leftByCall(statement: Statement): string | undefined {
       return `the setting ${textOf(call.args?.[0]) ?? 'of set_config'}`
   }
   return undefined
+}
+
+/**
+ * What the code of a DO block says that it leaves. It is read by words, because it is in any language; what a function
+ * does that it calls is not seen.
+ */
+function leftByCode(statement: Statement): string | undefined {
+  const code = (statementOf(statement, 'DoStmt')?.args ?? [])
+    .map((option) => nodeOf(nodeOf(option, 'DefElem')?.arg, 'String')?.sval ?? '')
+    .join('\n')
+  const lock = /\bpg_(?:try_)?advisory_lock(?:_shared)?\s*\(/i.exec(code)
+  if (lock !== null) return 'an advisory lock of the code'
+  const setting =
+    /\bset_config\s*\(\s*'([\w.]+)'[^;]*,\s*false\s*\)/i.exec(code) ??
+    /(?:^|;|\bbegin\b|\bthen\b|\belse\b|\bloop\b|')\s*set\s+(?:session\s+)?(?!local\b|transaction\b|constraints\b|session\b)([\w.]+)\s*(?:=|\bto\b)/i.exec(
+      code,
+    )
+  return setting === null ? undefined : `the setting ${setting[1]}`
 }
 
 type Expression = Parameters<typeof nodeOf>[0]

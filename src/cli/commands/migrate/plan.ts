@@ -7,7 +7,7 @@ import { defineCommand } from '../../command.ts'
 import type { Output } from '../../terminal/terminal.ts'
 import { startProgress } from '../../terminal/progress.ts'
 import { connectionOptions, folderOptions, jsonOption } from './options.ts'
-import { problemLines } from './problem-text.ts'
+import { refusalLines } from './refusal-text.ts'
 import { blockerText } from './event-text.ts'
 
 export const migratePlan = defineCommand({
@@ -62,7 +62,7 @@ function documentOf(plan: RunPlan): object {
 function print(plan: RunPlan, out: Output): void {
   const lines = plan.migrations.flatMap(migrationLines)
   lines.push(...liveLines(plan))
-  lines.push(...problemLines(plan.problems))
+  lines.push(...refusalLines(plan.problems))
   for (const notice of plan.notices) lines.push(`note: ${notice}`)
   const statements = plan.migrations.flatMap(({ steps }) => steps.flatMap((step) => step.statements)).length
   const count = plan.migrations.length

@@ -6,7 +6,7 @@ import { defineCommand } from '../../command.ts'
 import type { Output } from '../../terminal/terminal.ts'
 import { leaseLines } from './lease-text.ts'
 import { connectionOptions, folderOptions, jsonOption } from './options.ts'
-import { problemLines } from './problem-text.ts'
+import { refusalLines } from './refusal-text.ts'
 
 export const migrateStatus = defineCommand({
   name: 'migrate status',
@@ -63,7 +63,7 @@ function print(status: MigrationStatus, place: string, all: boolean, out: Output
     lines.push(lineOf(migration))
   }
   if (firstShown > 0) lines.unshift(`(${firstShown} older ones are applied; --all shows them)`)
-  lines.push(...problemLines(status.problems))
+  lines.push(...refusalLines(status.problems))
   lines.push(...leaseLines(status.lease))
   lines.push(`${applied} applied, ${status.pending.length} pending ${place}.`)
   out.write(

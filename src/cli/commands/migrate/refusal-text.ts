@@ -4,7 +4,7 @@ import { redactText } from '../../../sql/redact.ts'
 const shown = 10
 
 /** What stands in the way of `up`, in lines for people: each with its code and what to do. */
-export function problemLines(
+export function refusalLines(
   problems: readonly { code: string; message: string; hint?: string | undefined }[],
 ): string[] {
   const rest = problems.length - shown
