@@ -26,6 +26,9 @@ export type PipelineEnd =
   | { kind: 'refused'; at: number; error: pg.DatabaseError; answers: Answer[] }
   | { kind: 'lost'; at: number; error: Error; answers: Answer[] }
 
+/** Statements that go out in one write. */
+const partsAtOnce = 16
+
 /**
  * Sends the statements at once with one Sync behind them, and reads their answers: one round trip. After the first
  * that fails the server skips the rest, whether a transaction is open or not: what stands behind a BEGIN that fails
@@ -49,6 +52,10 @@ export function sendPipeline(client: Client, statements: readonly Sent[]): Promi
           const part = partOf(statement)
           if (statement.rows === true) kept.set(index, part)
           part.submit(unsynced)
+          if (index % partsAtOnce !== partsAtOnce - 1) continue
+          // The server begins with these while the others are still being written.
+          connection.stream.uncork()
+          connection.stream.cork()
         }
         connection.sync()
         connection.stream.uncork()

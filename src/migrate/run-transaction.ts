@@ -143,8 +143,8 @@ export function transactionParts(
     parts.push({ kind: 'statement', sent: { text: statement.text }, statement })
     if (places.has(index)) parts.push({ kind: 'reading', sent: lockReading })
   }
-  for (const sent of asLoginRole([...earlier, ...step.statements])) parts.push({ kind: 'own', sent })
-  parts.push({ kind: 'own', sent: setLocal([['statement_timeout', '0']]) })
+  const all = [...earlier, ...step.statements]
+  for (const sent of asLoginRole(all, [['statement_timeout', '0']])) parts.push({ kind: 'own', sent })
   const { migration, direction, text, total } = script
   // A step about no statement only says that the file is whole.
   const complete = step.first === 0 || step.last === total
@@ -193,9 +193,12 @@ function mayHide({ text }: Statement, name: string): boolean {
 }
 
 /** SET LOCAL, so that what the file has set for the session holds again after the COMMIT. */
-function asLoginRole(statements: readonly Statement[]): Sent[] {
+function asLoginRole(statements: readonly Statement[], settings: Parameters<typeof setLocal>[0] = []): Sent[] {
   const changed = statements.some((statement) => mayHide(statement, 'session_authorization'))
-  return [...(changed ? [{ text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' }] : []), setLocal([['role', 'none']])]
+  return [
+    ...(changed ? [{ text: 'SET LOCAL SESSION AUTHORIZATION DEFAULT' }] : []),
+    setLocal([['role', 'none'], ...settings]),
+  ]
 }
 
 /**

@@ -44,9 +44,14 @@ export async function up(request: UpRequest): Promise<RunResult> {
   const control = await request.connect()
   try {
     const history = openHistory(settings.schema)
-    const exists = await history.exists(control.client)
-    // Most runs find nothing to do; they need not read a long history.
-    if (exists && (await history.appliedHash(control.client)) === planHash(migrations)) return nothingToDo
+    // Most runs find nothing to do; they need not read a long history. Asked along with whether there is one.
+    const asked = history.appliedHash(control.client).catch(() => undefined)
+    const asking = history.exists(control.client)
+    // Heard of again where it is awaited.
+    asking.catch(() => undefined)
+    const all = planHash(migrations)
+    const exists = await asking
+    if (exists && (await asked) === all) return nothingToDo
     const states = foldHistory(exists ? await history.read(control.client) : [])
     const pending = await whatIsPending(request, states)
     if (pending.length === 0) return nothingToDo
