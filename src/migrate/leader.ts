@@ -52,8 +52,12 @@ export async function lead<T>(options: LeadOptions, work: (leadership: Leadershi
   let failed: LeaseFailure | undefined
   try {
     // Only now: those who wait should not keep two sessions of the server each.
-    const [session, rows] = await Promise.all([request.connect(), history.read(control.client)])
+    const reading = history.read(control.client)
+    // Heard of again where it is awaited.
+    reading.catch(() => undefined)
+    const session = await request.connect()
     try {
+      const rows = await reading
       const runner = {
         request,
         work: await openWorkSession(session),

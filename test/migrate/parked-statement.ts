@@ -166,8 +166,15 @@ async function holderIn(place: Place, database: string): Promise<Client> {
   return holder
 }
 
-/** What kei's statement does, when it waits for the holder. */
+/**
+ * What kei's statement does, when it waits for the holder. Looked at twice: the view's text may be of the moment before
+ * the one in which pg_blocking_pids looks.
+ */
 async function waitFor(watcher: Client, holder: Client): Promise<string | undefined> {
+  return (await look(watcher, holder)) === undefined ? undefined : look(watcher, holder)
+}
+
+async function look(watcher: Client, holder: Client): Promise<string | undefined> {
   const { rows } = await watcher.query<{ phase: string }>(
     `SELECT left(a.query, 40) || coalesce(': ' || p.phase, '') AS phase
        FROM pg_stat_activity a LEFT JOIN pg_stat_progress_create_index p USING (pid)
