@@ -1,12 +1,19 @@
 import type { Command } from './command.ts'
 
-/** The command table, by the first word: what does not run is not loaded. */
-export const commandModules: Readonly<Record<string, () => Promise<readonly Command[]>>> = {
+/**
+ * The command table, by the first word: what does not run is not loaded. `next` is the second word of the command line;
+ * a word with many commands below it may load that one alone, and loads all where it is none of them.
+ */
+export const commandModules: Readonly<Record<string, (next?: string) => Promise<readonly Command[]>>> = {
   check: async () => [(await import('./commands/check.ts')).check],
   rules: async () => [(await import('./commands/rules.ts')).rules],
   rule: async () => [(await import('./commands/rule.ts')).rule],
   connect: async () => [(await import('./commands/connect.ts')).connectCommand],
-  migrate: async () => (await import('./commands/migrate/commands.ts')).migrateCommands,
+  migrate: async (next = '') => {
+    const { migrateModules } = await import('./commands/migrate/commands.ts')
+    const asked = Object.hasOwn(migrateModules, next) ? migrateModules[next] : undefined
+    return Promise.all((asked === undefined ? Object.values(migrateModules) : [asked]).map((load) => load()))
+  },
   pg: async () => {
     const { pgPsql, pgStart, pgStatus, pgStop } = await import('./commands/pg.ts')
     return [pgStart, pgStop, pgStatus, pgPsql]

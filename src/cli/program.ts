@@ -24,9 +24,9 @@ export async function runProgram(argv: readonly string[]): Promise<ExitCode> {
 
   const context: CommandContext = { terminal, workingDirectory: process.cwd(), signal: interruption.signal }
   let exitCode: ExitCode = exitCodes.clean
-  const [word = ''] = argv
+  const [word = '', next] = argv
   const load = Object.hasOwn(commandModules, word) ? commandModules[word] : undefined
-  const program = buildProgram(await (load ?? allCommands)(), (command) => async (input) => {
+  const program = buildProgram(await (load === undefined ? allCommands() : load(next)), (command) => async (input) => {
     exitCode = await command.run(input, context)
   })
   try {
