@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { escapeIdentifier } from 'pg'
-import { failure, usageError } from '../errors.ts'
+import { usageError } from '../errors.ts'
 import type { Session } from '../postgres/connect/connect.ts'
 import type { ResolvedConnection } from '../postgres/connect/resolve.ts'
 import { newMigration } from '../project/layouts/new-migration.ts'
-import { writeWhole } from '../project/write-whole.ts'
+import { makeFolder, writeWhole } from '../project/write-whole.ts'
 import { loadParser } from '../sql/parse.ts'
 import { readStates } from './applied-states.ts'
 import { readDump } from './dump-text.ts'
@@ -69,23 +68,12 @@ export async function writeBaseline(options: BaselineFileOptions): Promise<Basel
     outsideTransaction: false,
   })
   if (file === undefined) throw new Error('a migration has a file')
-  if (!dryRun) write(join(source.root, source.folder), join(source.root, file.file), file.text)
+  if (!dryRun) {
+    makeFolder(join(source.root, source.folder))
+    writeWhole(join(source.root, file.file), file.text)
+  }
   const [, version = '', name = ''] = /(\d+)_(\w+)\.sql$/.exec(file.file) ?? []
   return { version, name, file: file.file, text: file.text, written: !dryRun, notices: [...others.notices, ...notices] }
-}
-
-function write(folder: string, path: string, text: string): void {
-  try {
-    mkdirSync(folder, { recursive: true })
-  } catch (error) {
-    throw failure({
-      code: 'cannot-write',
-      message: `Cannot make the folder ${folder}: ${error instanceof Error ? error.message : String(error)}`,
-      hint: 'Nothing was changed. Name a folder that you may write to.',
-      cause: error,
-    })
-  }
-  writeWhole(path, text)
 }
 
 function refuseFiles({ folder, migrations }: BaselineFileOptions['source']): void {

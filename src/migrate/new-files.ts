@@ -1,10 +1,10 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { failure, usageError } from '../errors.ts'
 import { joinPath } from '../project/folder.ts'
 import { compareVersions } from '../project/layouts/layout.ts'
 import { nextVersion } from '../project/layouts/new-migration.ts'
-import { writeWhole } from '../project/write-whole.ts'
+import { makeFolder, writeWhole } from '../project/write-whole.ts'
 import { readMigrations } from './read-migrations.ts'
 import type { ReadMigrationsOptions } from './read-migrations.ts'
 
@@ -73,16 +73,7 @@ export async function writeNewMigration(
     })
   }
   if (dryRun) return files
-  try {
-    mkdirSync(join(root, folder), { recursive: true })
-  } catch (error) {
-    throw failure({
-      code: 'cannot-write',
-      message: `Cannot make the folder ${folder}: ${error instanceof Error ? error.message : String(error)}`,
-      hint: 'Nothing was changed. Give a path that you may write to.',
-      cause: error,
-    })
-  }
+  makeFolder(join(root, folder))
   for (const { file, text } of files) writeWhole(join(root, file), text)
   return files
 }

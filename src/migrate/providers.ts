@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { supabaseOwnRoles } from '../trace/stubs.ts'
 
 /** What a provider put into a database, which no migration makes. */
 export interface ProviderObjects {
@@ -10,17 +11,11 @@ export interface ProviderObjects {
 
 /**
  * Roles that a provider keeps to itself: what they own is not the customer's.
- * Sources: Supabase's image (supabase/postgres, migrations/db), Amazon RDS, Cloud SQL and AlloyDB, Azure Database for
+ * Sources: Amazon RDS, Cloud SQL and AlloyDB, Azure Database for
  * PostgreSQL and Neon, each by its documentation of default roles.
  */
 const providerRoles = [
-  'supabase_admin',
-  'supabase_auth_admin',
-  'supabase_storage_admin',
-  'supabase_functions_admin',
-  'supabase_realtime_admin',
-  'supabase_replication_admin',
-  'pgbouncer',
+  ...supabaseOwnRoles,
   'rdsadmin',
   'cloudsqladmin',
   'alloydbadmin',

@@ -1,19 +1,16 @@
 import type { Client } from 'pg'
-import { failure, usageError } from '../errors.ts'
+import { usageError } from '../errors.ts'
 import type { KeiError } from '../errors.ts'
 import { nearest } from '../findings/nearest.ts'
-import type { Session } from '../postgres/connect/connect.ts'
 import { compareVersions } from '../project/layouts/layout.ts'
-import { accessRefusal, readOnlyRefusal, sqlStateOf } from './database-refusal.ts'
+import { readOnlyRefusal } from './database-refusal.ts'
 import { foldHistory } from './fold.ts'
 import { openHistory } from './history-table.ts'
-import type { HistoryTable } from './history-table.ts'
 import type { HistoryRow, NewHistoryRow, VersionState } from './history.ts'
-import { acquireLease, leaseLost } from './lease.ts'
-import type { Lease } from './lease.ts'
+import { acquireLease } from './lease.ts'
 import type { Migration } from './migration.ts'
-import { sendPipeline } from './pipeline.ts'
 import type { RunRequest } from './run-request.ts'
+import { writeRows } from './write-rows.ts'
 
 /** What the history says when a command decides what to add to it. */
 export interface HistoryNow {
@@ -58,7 +55,7 @@ export async function record<T>(
     try {
       const rows = await history.read(client)
       const decision = await decide({ rows, states: foldHistory(rows), client })
-      if (decision.rows.length > 0) await writeRows(session, history, lease, decision.rows)
+      if (decision.rows.length > 0) await writeRows(session, { history, lease }, decision.rows)
       return decision.result
     } finally {
       await lease.release()
@@ -66,41 +63,6 @@ export async function record<T>(
   } finally {
     await client.end()
   }
-}
-
-async function writeRows(
-  { client, server }: Session,
-  history: HistoryTable,
-  lease: Lease,
-  rows: readonly NewHistoryRow[],
-): Promise<void> {
-  const end = await sendPipeline(client, [
-    { text: 'BEGIN' },
-    { text: 'SET LOCAL lock_timeout = 0' },
-    { text: lease.proof.text },
-    ...rows.map((row) => history.insertion(row, lease.token)),
-    { text: 'COMMIT' },
-  ])
-  if (end.kind === 'lost') {
-    throw failure({
-      code: 'connection-lost',
-      message: `The connection to the server was lost: ${end.error.message}`,
-      hint: 'Run the command again: what is recorded already is not recorded twice.',
-      cause: end.error,
-    })
-  }
-  if (end.kind === 'done' && end.answers.at(-1)?.command === 'COMMIT') return
-  await client.query('ROLLBACK').catch(() => undefined)
-  const error = end.kind === 'refused' ? end.error : undefined
-  const state = sqlStateOf(error)
-  if (state === '22012') throw lease.lost() ?? leaseLost()
-  if (state === '42501') throw accessRefusal(history.schema, server.user, 'write', error)
-  throw failure({
-    code: 'history-not-written',
-    message: `The history could not be written: ${error?.message ?? 'the transaction did not commit'}.`,
-    hint: 'Nothing was recorded. Run the command again when the cause is mended.',
-    cause: error,
-  })
 }
 
 /**

@@ -57,7 +57,9 @@ export async function runTogether(
   throwIfStopped(runner)
   const files = scripts.map((prepared, index) => fileOf(runner, prepared, relaxed(index)))
   const [{ version = '' } = {}] = scripts.map(({ script }) => script.migration)
-  const watch = watchWaits(runner, (wait) => request.onEvent({ event: 'blocked', version, attempt: 1, ...wait }))
+  const watch = watchWaits(runner, request.settings.lockTimeout, (wait) =>
+    request.onEvent({ event: 'blocked', version, attempt: 1, ...wait }),
+  )
   const stopNotices = forwardNotices(runner)
   const sent = files.flatMap(({ parts }) => parts.map((part) => part.sent))
   const end = await cancelOnStop(runner, () => sendPipeline(work.client, sent))

@@ -3,7 +3,7 @@ import type { Client, DatabaseError } from 'pg'
 import { failure } from '../errors.ts'
 import type { KeiError } from '../errors.ts'
 import { namedObjects } from '../sql/named-objects.ts'
-import { redactSql, redactText } from '../sql/redact.ts'
+import { redactText } from '../sql/redact.ts'
 import { leavesParameter } from '../sql/session-state.ts'
 import type { Statement } from '../sql/statement.ts'
 import { longHolders } from './blockers.ts'
@@ -17,6 +17,7 @@ import { sendPipeline } from './pipeline.ts'
 import type { PipelineEnd, Sent } from './pipeline.ts'
 import { isWorthRetrying, waitAfter } from './retry.ts'
 import type { Runner, Script } from './runner.ts'
+import { scriptRow } from './script-row.ts'
 import { commitRefusal, ownRefusal, statementRefusal, waitRefusal } from './server-refusal.ts'
 import type { Step } from './step.ts'
 import { watchWaits } from './wait-watch.ts'
@@ -64,7 +65,7 @@ export async function runTransaction(
   for (let attempt = 1; ; attempt++) {
     throwIfStopped(runner)
     if (!runner.fresh) announceHolders(runner, script, step, attempt, lockTimeout)
-    const watch = watchWaits(runner, (wait) => onEvent({ event: 'blocked', version, attempt, ...wait }))
+    const watch = watchWaits(runner, lockTimeout, (wait) => onEvent({ event: 'blocked', version, attempt, ...wait }))
     const stopNotices = forwardNotices(runner)
     const start = performance.now()
     const end = await cancelOnStop(runner, () =>
@@ -145,24 +146,7 @@ export function transactionParts(
   }
   const all = [...earlier, ...step.statements]
   for (const sent of asLoginRole(all, [['statement_timeout', '0']])) parts.push({ kind: 'own', sent })
-  const { migration, direction, text, total } = script
-  // A step about no statement only says that the file is whole.
-  const complete = step.first === 0 || step.last === total
-  const row = history.insertion(
-    {
-      event: 'ran',
-      direction,
-      version: migration.version,
-      name: migration.name,
-      first: step.first,
-      last: step.last,
-      hashes: step.hashes,
-      complete,
-      checksum: text.checksum,
-      ...(complete && { text: redactSql(text.text) }),
-    },
-    lease.token,
-  )
+  const row = history.insertion(scriptRow(script, step, 'ran'), lease.token)
   parts.push({ kind: 'row', sent: row }, { kind: 'commit', sent: { text: 'COMMIT' } })
   if (places.size > 0) parts.push({ kind: 'reading', sent: clockReading })
   return parts

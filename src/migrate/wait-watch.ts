@@ -2,8 +2,8 @@ import type { Wait } from './blockers.ts'
 import { readWait, transactionProcess } from './blockers.ts'
 import type { Runner } from './runner.ts'
 
-/** Milliseconds after which a step that is not done is looked at, and between two looks. */
-const lookEvery = 200
+/** Milliseconds after which a step that is not done is looked at, and between two looks, at most and at least. */
+const [seldom, often] = [200, 10]
 
 /** Looks, while a transaction runs, whether it waits. */
 export interface WaitWatch {
@@ -14,9 +14,12 @@ export interface WaitWatch {
 
 /**
  * Looks from the control session, in the background: nothing waits for an answer, which behind a pooler with one server
- * connection comes only when the transaction has ended. `onWait` is told of each new set of blockers.
+ * connection comes only when the transaction has ended. `onWait` is told of each new set of blockers. A wait that gives up
+ * after `lockTimeout` milliseconds is looked at several times before that.
  */
-export function watchWaits(runner: Runner, onWait: (wait: Wait) => void): WaitWatch {
+export function watchWaits(runner: Runner, lockTimeout: number, onWait: (wait: Wait) => void): WaitWatch {
+  // A timeout of 0 is none at all.
+  const lookEvery = lockTimeout === 0 ? seldom : Math.max(often, Math.min(seldom, lockTimeout / 4))
   let last: Wait | undefined
   let seen = ''
   let stopped = false

@@ -141,20 +141,25 @@ const providerRoles: ReadonlySet<string> = new Set([
   'neon_superuser',
 ])
 
-const supabaseRoles: ReadonlySet<string> = new Set([
-  'anon',
-  'authenticated',
-  'service_role',
-  'authenticator',
+/** Roles that Supabase keeps to itself. Source: its image (supabase/postgres, migrations/db). */
+export const supabaseOwnRoles: readonly string[] = [
   'supabase_admin',
   'supabase_auth_admin',
   'supabase_storage_admin',
   'supabase_functions_admin',
   'supabase_realtime_admin',
   'supabase_replication_admin',
+  'pgbouncer',
+]
+
+const supabaseRoles: ReadonlySet<string> = new Set([
+  ...supabaseOwnRoles,
+  'anon',
+  'authenticated',
+  'service_role',
+  'authenticator',
   'supabase_read_only_user',
   'dashboard_user',
-  'pgbouncer',
 ])
 
 /** What migrations of Supabase projects use of its schemas; columns as far as migrations refer to them. */

@@ -9,8 +9,8 @@ import { throwIfStopped } from '../interruption.ts'
 import { watchProgress } from '../progress.ts'
 import type { Watch } from '../progress.ts'
 import type { Runner, Script } from '../runner.ts'
+import { proveLease, writeRows } from '../write-rows.ts'
 import { cutOff, directConnectionNeeded, endUnknown, isConnectionLost } from './failures.ts'
-import { proveLease, writeRow } from './history-row.ts'
 import { kindOfIntent } from './kinds.ts'
 import { clearLeftover, readState } from './site.ts'
 
@@ -37,7 +37,7 @@ export async function recoverIntent(
   } catch (error) {
     throwIfStopped(runner)
     if (isConnectionLost(error)) throw cutOff(error)
-    await proveLease(runner)
+    await proveLease(runner.work, runner.lease)
     throw error
   }
 }
@@ -62,14 +62,14 @@ async function recover(
   if ((await readState(site, before)) === 'unknown') throw endUnknown(script, number)
   const again = rowAgain(row)
   // From here on this session may change what the intent is about, so it is the one to look for after another crash.
-  await writeRow(runner, { ...again, event: 'intent', intent: { ...intent, pid, backendStart } })
+  await writeRows(work, runner, [{ ...again, event: 'intent', intent: { ...intent, pid, backendStart } }])
   await clearLeftover(site, before)
   const state = await readState(site, before)
   if (state !== 'done') {
-    await writeRow(runner, { ...again, event: 'withdrawn' })
+    await writeRows(work, runner, [{ ...again, event: 'withdrawn' }])
     return 'withdrawn'
   }
-  await writeRow(runner, { ...again, ...completion(script, statements, row), event: 'ran', milliseconds: 0 })
+  await writeRows(work, runner, [{ ...again, ...completion(script, statements, row), event: 'ran', milliseconds: 0 }])
   return 'done'
 }
 

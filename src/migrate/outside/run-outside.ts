@@ -1,19 +1,20 @@
-import { isAnswer } from '../answer.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DatabaseError } from 'pg'
 import { KeiError } from '../../errors.ts'
 import { redactSql, redactText } from '../../sql/redact.ts'
 import type { Statement } from '../../sql/statement.ts'
+import { isAnswer } from '../answer.ts'
 import { sqlStateOf } from '../database-refusal.ts'
 import type { Blocker } from '../event.ts'
-import type { NewHistoryRow } from '../history.ts'
 import { runInterrupted, throwIfStopped } from '../interruption.ts'
 import { longestIdle, readOnly } from '../read-only.ts'
 import { isWorthRetrying, waitAfter } from '../retry.ts'
 import { forwardNotices, runTransaction } from '../run-transaction.ts'
 import type { Runner, Script } from '../runner.ts'
+import { scriptRow } from '../script-row.ts'
 import { statementRefusal, waitRefusal } from '../server-refusal.ts'
 import type { Step } from '../step.ts'
+import { proveLease, writeRows } from '../write-rows.ts'
 import { leftoverOf } from './create-index.ts'
 import { duplicatesOf } from './duplicates.ts'
 import {
@@ -25,7 +26,6 @@ import {
   stoppedPartWay,
 } from './failures.ts'
 import type { PlacedStep } from './failures.ts'
-import { proveLease, writeRow } from './history-row.ts'
 import { isConcurrent, kindOfStatement } from './kinds.ts'
 import type { OutsideBefore } from './kinds.ts'
 import { withSessionSettings } from './session-settings.ts'
@@ -64,16 +64,16 @@ export async function runOutside(runner: Runner, script: Script, step: OutsideSt
     }
     const { pid, backendStart } = runner.work
     const intent = { statement: redactSql(statement.text), pid, backendStart, before }
-    await writeRow(runner, { ...rowOf(run, 'intent'), intent })
+    await writeRows(runner.work, runner, [{ ...scriptRow(script, step, 'intent'), intent }])
     await perform(run, before)
     const milliseconds = performance.now() - began
-    await writeRow(runner, { ...rowOf(run, 'ran'), milliseconds })
+    await writeRows(runner.work, runner, [{ ...scriptRow(script, step, 'ran'), milliseconds }])
     return { milliseconds }
   } catch (error) {
     if (error instanceof KeiError && error.code === 'stopped-part-way') throw error
     throwIfStopped(runner)
     if (isConnectionLost(error)) throw cutOff(error)
-    await proveLease(runner)
+    await proveLease(runner.work, runner.lease)
     throw error
   }
 }
@@ -112,23 +112,6 @@ async function lookBefore(run: Run): Promise<OutsideBefore> {
   }
 }
 
-function rowOf({ script, step }: Run, event: 'ran' | 'intent' | 'withdrawn'): NewHistoryRow {
-  const { migration, direction, text, total } = script
-  const complete = event === 'ran' && step.last === total
-  return {
-    event,
-    direction,
-    version: migration.version,
-    name: migration.name,
-    first: step.first,
-    last: step.last,
-    hashes: step.hashes,
-    complete,
-    checksum: text.checksum,
-    ...(complete && { text: redactSql(text.text) }),
-  }
-}
-
 /** Sends the statement until it is done, or throws. */
 async function perform(run: Run, before: OutsideBefore): Promise<void> {
   const { runner, script, step, statement } = run
@@ -142,7 +125,7 @@ async function perform(run: Run, before: OutsideBefore): Promise<void> {
     if (error === undefined) {
       if ((await readState(run, before)) !== 'not-done') return
       await clearLeftover(run, before)
-      await writeRow(runner, rowOf(run, 'withdrawn'))
+      await writeRows(runner.work, runner, [scriptRow(script, step, 'withdrawn')])
       throw notInCatalog(run)
     }
     if (step.kind === 'may-commit') throw stoppedPartWay(run, error)
@@ -163,7 +146,7 @@ async function perform(run: Run, before: OutsideBefore): Promise<void> {
       await waitForNext(run, attempt, error, wait, blockers)
       continue
     }
-    await writeRow(runner, rowOf(run, 'withdrawn'))
+    await writeRows(runner.work, runner, [scriptRow(script, step, 'withdrawn')])
     if (error.code === '23505') throw duplicateRows(run, error, duplicates)
     if (isWorthRetrying(error.code)) throw waitRefusal(script, step, error, { attempts: attempt, blockers, retryFor })
     throw statementRefusal(script, step, statement, error)

@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,6 +54,16 @@ test('a start killed once the cluster has its name is made good by the next one'
     state: 'running',
     socketDirectory: places.socketDirectory,
   })
+})
+
+test('a folder for sockets that a killed start did not give to the account of the server is given to it', async ({
+  skip,
+}) => {
+  skip(process.getuid?.() !== 0, 'only as root does the server have an account of its own')
+  await startDevelopmentServer(project)
+  await stopDevelopmentServer(project)
+  chownSync(places.socketDirectory, 0, 0)
+  expect(await startDevelopmentServer(project)).toMatchObject({ state: 'running' })
 })
 
 test('a cluster gets its name only after it is on record', async () => {

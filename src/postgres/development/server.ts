@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, lchownSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -222,8 +222,14 @@ async function control(bin: string, places: DevelopmentPlaces, args: string[]): 
 
 function prepareSocketDirectory(path: string): void {
   if (!existsSync(path)) serverFolder(path)
-  const found = lstatSync(path)
-  const owner = serverUser()?.uid ?? process.getuid?.()
+  const user = serverUser()
+  let found = lstatSync(path)
+  // Left by a start that was killed before it gave the folder to the server's account.
+  if (user !== undefined && found.isDirectory() && found.uid === process.getuid?.()) {
+    lchownSync(path, user.uid, user.gid)
+    found = lstatSync(path)
+  }
+  const owner = user?.uid ?? process.getuid?.()
   if (found.isDirectory() && found.uid === owner && (found.mode & 0o777) === 0o700) return
   throw failure({
     code: 'folder-not-private',

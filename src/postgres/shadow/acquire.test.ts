@@ -273,15 +273,19 @@ function isRunning(cluster: string): boolean {
 
 function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((name) => existsSync(`/proc/${name}/stat`))
-    .filter(
-      (name) =>
-        readFileSync(`/proc/${name}/stat`, 'utf8')
-          .replace(/^.*\) /, '')
-          .split(' ')[1] === String(pid),
-    )
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === String(pid))
     .map(Number)
+}
+
+function parentOf(pid: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')[1]
+  } catch {
+    // It has ended meanwhile.
+    return undefined
+  }
 }
 
 function exists(pid: number): boolean {

@@ -36,27 +36,18 @@ export const migrateDown = defineCommand({
         hint: 'Give one of them.',
       })
     }
-    const [{ openRunner }, { down }, { reportRun }] = await Promise.all([
-      import('./open-runner.ts'),
+    const [{ runReported }, { down }] = await Promise.all([
+      import('./run-reported.ts'),
       import('../../../migrate/down.ts'),
-      import('./report-run.ts'),
     ])
-    const dryRun = options['dryRun'] === true
-    const report = reportRun(options, context)
-    const runner = await openRunner(options, context, { command: 'down', writes: !dryRun, onEvent: report.onEvent })
-    try {
-      const result = await down({
-        ...runner.request,
+    await runReported(options, context, { command: 'down', withoutDown: false }, (request) =>
+      down({
+        ...request,
         ...(count !== undefined && { count }),
         ...(to !== undefined && { to }),
         acceptDataLoss: options['acceptDataLoss'] === true,
-        dryRun,
-      })
-      report.end(result, { dryRun, place: runner.place() })
-    } catch (error) {
-      report.failed(error)
-      throw error
-    }
+      }),
+    )
     return exitCodes.clean
   },
 })

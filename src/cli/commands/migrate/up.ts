@@ -32,33 +32,16 @@ export const migrateUp = defineCommand({
     { command: 'kei migrate up --jsonl', says: 'for a machine that watches' },
   ],
   async run({ options }, context) {
-    const [{ openRunner }, { up }, { reportRun }] = await Promise.all([
-      import('./open-runner.ts'),
-      import('../../../migrate/up.ts'),
-      import('./report-run.ts'),
-    ])
-    const dryRun = options['dryRun'] === true
+    const [{ runReported }, { up }] = await Promise.all([import('./run-reported.ts'), import('../../../migrate/up.ts')])
     const to = textOption(options, 'to')
-    const report = reportRun(options, context)
-    const runner = await openRunner(options, context, {
-      command: 'up',
-      writes: !dryRun,
-      withoutDown: true,
-      onEvent: report.onEvent,
-    })
-    try {
-      const result = await up({
-        ...runner.request,
+    await runReported(options, context, { command: 'up', withoutDown: true }, (request) =>
+      up({
+        ...request,
         ...(to !== undefined && { to }),
         allowOutOfOrder: options['allowOutOfOrder'] === true,
         cancel: options['cancel'] === true,
-        dryRun,
-      })
-      report.end(result, { dryRun, place: runner.place() })
-    } catch (error) {
-      report.failed(error)
-      throw error
-    }
+      }),
+    )
     return exitCodes.clean
   },
 })
