@@ -1,5 +1,6 @@
 import type { Catalog, CatalogColumn, CatalogRelation } from '../findings/catalog.ts'
-import { diffCatalogs } from '../postgres/catalog/diff.ts'
+import { isRelation, wholeChanges } from '../postgres/catalog/whole-changes.ts'
+import type { WholeChange } from '../postgres/catalog/whole-changes.ts'
 
 /** One object that is not in a database as its files say. */
 export interface Difference {
@@ -24,107 +25,45 @@ export interface Difference {
  * goes with it. The order of columns does not count.
  */
 export function catalogDifferences(files: Catalog, live: Catalog): Difference[] {
-  const [before, after] = [withoutNullDefaults(files), withoutNullDefaults(live)]
-  const expected = inspect(before)
-  const actual = inspect(after)
-  const found = diffCatalogs(ordered(before), ordered(after)).map(({ objectType, name, change }): Difference => {
-    const key = keyOf(objectType, name)
-    const [definition, current] = [expected.definitions.get(key), actual.definitions.get(key)]
-    const [was, is] = [expected.relations.get(key), actual.relations.get(key)]
-    const relation = tableTypes.has(objectType) ? undefined : (expected.owners.get(key) ?? actual.owners.get(key))
+  return wholeChanges(withoutNullDefaults(files), withoutNullDefaults(live)).map((change): Difference => {
+    const { objectType, name, relation } = change
+    const [was, is] = [before(change), after(change)]
+    const [expected, actual] = [definitionOf(objectType, was), definitionOf(objectType, is)]
     return {
       objectType,
       name,
-      change: change === 'removed' ? 'missing' : change === 'added' ? 'unexpected' : 'different',
+      change: change.change === 'removed' ? 'missing' : change.change === 'added' ? 'unexpected' : 'different',
       ...(relation !== undefined && { relation }),
-      ...(definition !== undefined && definition !== current && { expected: definition }),
-      ...(current !== undefined && definition !== current && { actual: current }),
-      details: was !== undefined && is !== undefined ? relationDetails(was, is) : [],
+      ...(expected !== undefined && expected !== actual && { expected }),
+      ...(actual !== undefined && expected !== actual && { actual }),
+      details:
+        isRelation(objectType) && was !== undefined && is !== undefined
+          ? relationDetails(relationOf(was), relationOf(is))
+          : [],
     }
   })
-
-  const whole = new Map<string, Difference['change']>()
-  for (const { objectType, name, change } of found) {
-    if (change !== 'different' && tableTypes.has(objectType)) whole.set(name, change)
-  }
-  const changed = new Set(found.map(({ objectType, name, change }) => `${change} ${keyOf(objectType, name)}`))
-  return found.filter(({ objectType, name, change }) => {
-    if (tableTypes.has(objectType)) return true
-    const key = keyOf(objectType, name)
-    const { owners } = change === 'missing' ? expected : actual
-    const owner = owners.get(key)
-    if (owner !== undefined && whole.get(owner) === change) return false
-    // A primary key and its index are one thing under two names.
-    return !(objectType === 'index' && owner !== undefined && changed.has(`${change} ${constraintKey(name, owner)}`))
-  })
 }
 
-const tableTypes: ReadonlySet<string> = new Set([
-  'table',
-  'partitioned table',
-  'foreign table',
-  'materialized view',
-  'view',
-])
-
-interface InspectedCatalog {
-  relations: Map<string, CatalogRelation>
-  definitions: Map<string, string>
-  /** The table that a thing goes with. */
-  owners: Map<string, string>
+function before(change: WholeChange): unknown {
+  return change.change === 'added' ? undefined : change.before
 }
 
-function inspect(catalog: Catalog): InspectedCatalog {
-  const inspected: InspectedCatalog = { relations: new Map(), definitions: new Map(), owners: new Map() }
-  const { relations, definitions, owners } = inspected
-  for (const relation of catalog.relations) relations.set(keyOf(relation.kind, relation.name), relation)
-  for (const { name, table, definition, valid } of catalog.indexes) {
-    definitions.set(keyOf('index', name), valid ? definition : `${definition} (INVALID)`)
-    owners.set(keyOf('index', name), table)
-  }
-  for (const { name, table, definition } of catalog.constraints) {
-    const key = keyOf('constraint', `${name} on ${table}`)
-    definitions.set(key, definition)
-    owners.set(key, table)
-  }
-  const names = new Set(catalog.relations.map(({ name }) => name))
-  for (const { objectType, name, definition } of catalog.objects) {
-    const key = keyOf(objectType, name)
-    definitions.set(key, definition)
-    const owner = objectType === 'sequence' ? ownerOfSequence(definition) : ownerInName(name, names)
-    if (owner !== undefined) owners.set(key, owner)
-  }
-  return inspected
+function after(change: WholeChange): unknown {
+  return change.change === 'removed' ? undefined : change.after
 }
 
-function keyOf(objectType: string, name: string): string {
-  return `${objectType} ${name}`
+/** Of a view there is its relation and its definition. */
+function relationOf(value: unknown): CatalogRelation {
+  return (Array.isArray(value) ? value[0] : value) as CatalogRelation
 }
 
-/** The constraint that an index of this name would belong to. */
-function constraintKey(index: string, table: string): string {
-  return keyOf('constraint', `${index.replace(/^(?:"(?:[^"]|"")*"|[^".]*)\./, '')} on ${table}`)
-}
-
-/** `touch on app.child`, `app.child.label`; row security and partition bounds have the table's own name. */
-function ownerInName(name: string, relations: ReadonlySet<string>): string | undefined {
-  if (relations.has(name)) return name
-  const table = withoutLastPart(name)
-  if (relations.has(table)) return table
-  for (let at = name.indexOf(' on '); at !== -1; at = name.indexOf(' on ', at + 1)) {
-    const table = name.slice(at + ' on '.length)
-    if (relations.has(table)) return table
-  }
-  return undefined
-}
-
-function ownerOfSequence(definition: string): string | undefined {
-  const column = / owned by (.*)$/.exec(definition)?.[1]
-  return column === undefined ? undefined : withoutLastPart(column)
-}
-
-function withoutLastPart(name: string): string {
-  return name.replace(/\.(?:"(?:[^"]|"")*"|[^".]*)$/, '')
+function definitionOf(objectType: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) return String(value[1])
+  if (isRelation(objectType)) return undefined
+  if (typeof value === 'string') return value
+  const { definition, valid = true } = value as { definition: string; valid?: boolean }
+  return valid ? definition : `${definition} (INVALID)`
 }
 
 /** DEFAULT NULL is no default; pg_dump writes it for partitions whose parent has one, and then it is kept as an expression. */
@@ -134,14 +73,6 @@ function withoutNullDefaults(catalog: Catalog): Catalog {
   return {
     ...catalog,
     relations: catalog.relations.map((relation) => ({ ...relation, columns: relation.columns.map(columnOf) })),
-  }
-}
-
-function ordered(catalog: Catalog): Catalog {
-  const byName = (a: CatalogColumn, b: CatalogColumn) => (a.name < b.name ? -1 : 1)
-  return {
-    ...catalog,
-    relations: catalog.relations.map((relation) => ({ ...relation, columns: [...relation.columns].sort(byName) })),
   }
 }
 

@@ -95,9 +95,9 @@ create extension citext`,
     'unexpected row security public.orders',
     'different sequence public.numbers',
     'unexpected table public.extra',
-    'different table public.users: column email: type text, files say character varying(100): ' +
-      "column email: may be null, files say NOT NULL: column name: default 'x'::text, files say none: " +
-      'column born is missing (date): column age is unexpected (integer)',
+    'different table public.users: column born is missing (date): ' +
+      'column email: type text, files say character varying(100): column email: may be null, files say NOT NULL: ' +
+      "column name: default 'x'::text, files say none: column age is unexpected (integer)",
     'missing view public.names',
   ])
   expect(report.differences.find(({ name }) => name === 'public.mood')).toEqual({
