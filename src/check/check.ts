@@ -61,7 +61,7 @@ export async function checkProject(options: CheckOptions): Promise<CheckResult> 
 async function resultParts(project: Project, major: PostgresMajor, options: CheckOptions): Promise<string[]> {
   const { config } = project
   const parts = [
-    'kei check 1',
+    'kei check 2',
     readVersion(),
     // A checkout that is built again has the same version but other rules.
     String(statSync(fileURLToPath(import.meta.url)).mtimeMs),
@@ -156,9 +156,10 @@ async function judgeProject(
       traced: options.trace ? statements - notTraced.length : 0,
       notTraced: options.trace ? notTraced.length : statements,
       releasedFindings: judgement.releasedFindings,
-      ignored: judgement.ignored,
+      ignored: judgement.ignoredFindings,
     },
     findings,
+    ignored: judgement.ignored,
     unknown: judgement.unknown,
     notTraced,
     notices: [...project.notices, ...new Set(traces.flatMap((trace) => trace?.notices ?? []))],

@@ -1,75 +1,42 @@
 import type { IgnoreSubject } from '../rules/subject.ts'
-import { commentsBetween } from '../sql/comments.ts'
-import type { Comment } from '../sql/comments.ts'
-import { readIgnore } from '../sql/ignore.ts'
-import type { IgnoreComment } from '../sql/ignore.ts'
+import { readBoundIgnores } from '../sql/bound-ignore.ts'
+import type { BoundIgnore } from '../sql/bound-ignore.ts'
 import type { Parser } from '../sql/parse.ts'
 import type { Span } from '../sql/positions.ts'
 import type { Statement } from '../sql/statement.ts'
+import type { StatementCode } from './read-code.ts'
 import type { PlacedFinding } from './verdicts.ts'
 
-/** An ignore comment and what it covers: a statement, or its whole file. */
-interface BoundIgnore {
-  ignore: IgnoreComment
-  covers: Span | 'file' | 'nothing'
+/** An ignore comment, and whether it took anything away. */
+interface JudgedIgnore extends BoundIgnore {
   used: boolean
+}
+
+/** A finding that an ignore comment takes away, with the comment's reason. */
+export interface ReasonedFinding {
+  placed: PlacedFinding
+  reason: string
 }
 
 /** The ignore comments of one file. */
 export interface FileIgnores {
   file: string
   text: string
-  ignores: BoundIgnore[]
+  ignores: JudgedIgnore[]
 }
 
-/**
- * Reads the ignore comments of a section. One before a statement covers that statement; so does one inside it and one
- * behind it on the line on which it ends.
- */
+/** Reads the ignore comments of a section, as `readBoundIgnores` says. */
 export function readIgnores(
   parser: Parser,
   file: string,
   text: string,
   section: { text: string; start: number },
   statements: readonly Statement[],
+  code: ReadonlyMap<Statement, StatementCode>,
 ): FileIgnores {
-  // Reading comments costs a scan; nearly no file has one of ours.
-  if (!section.text.toLowerCase().includes('kei:')) return { file, text, ignores: [] }
-  const comments = [
-    ...commentsBetween(section.text, statements, section.start),
-    ...statements.flatMap((statement) => commentsInside(parser, statement)),
-  ]
-  const ignores: BoundIgnore[] = []
-  for (const comment of comments) {
-    const ignore = readIgnore(comment)
-    if (ignore === undefined) continue
-    ignores.push({ ignore, covers: coverageOf(ignore, text, statements), used: false })
-  }
-  return { file, text, ignores }
-}
-
-function commentsInside(parser: Parser, statement: Statement): Comment[] {
-  if (!statement.text.toLowerCase().includes('kei:')) return []
-  return parser
-    .tokens(statement.text)
-    .filter((token) => token.name === 'SQL_COMMENT' || token.name === 'C_COMMENT')
-    .flatMap((token) =>
-      commentsBetween(token.text, [], 0).map((comment) => ({
-        ...comment,
-        start: comment.start + statement.start + token.start,
-        end: comment.end + statement.start + token.start,
-      })),
-    )
-}
-
-function coverageOf(ignore: IgnoreComment, text: string, statements: readonly Statement[]): BoundIgnore['covers'] {
-  if (ignore.scope === 'file') return 'file'
-  const { start } = ignore.comment
-  const inside = statements.find((statement) => statement.start <= start && start < statement.end)
-  if (inside !== undefined) return inside
-  const before = statements.findLast((statement) => statement.end <= start)
-  if (before !== undefined && !text.slice(before.end, start).includes('\n')) return before
-  return statements.find((statement) => statement.start > start) ?? 'nothing'
+  const innerOf = (statement: Statement) => (code.get(statement)?.inner ?? []).map((each) => each.statement)
+  const bound = readBoundIgnores(parser, text, section, statements, innerOf)
+  return { file, text, ignores: bound.map((each) => ({ ...each, used: false })) }
 }
 
 /**
@@ -80,22 +47,24 @@ export function applyIgnores(
   findings: readonly PlacedFinding[],
   undecided: readonly { rule: string; file: string }[],
   files: readonly FileIgnores[],
-): { kept: PlacedFinding[]; ignored: number } {
-  const byFile = new Map<string, BoundIgnore[]>()
+): { kept: PlacedFinding[]; ignored: ReasonedFinding[] } {
+  const byFile = new Map<string, JudgedIgnore[]>()
   for (const file of files) byFile.set(file.file, [...(byFile.get(file.file) ?? []), ...file.ignores])
   for (const { rule, file } of undecided) {
     for (const bound of byFile.get(file) ?? []) if (bound.ignore.rule === rule) bound.used = true
   }
-  const kept = findings.filter((placed) => {
+  const kept: PlacedFinding[] = []
+  const ignored: ReasonedFinding[] = []
+  for (const placed of findings) {
     const { location } = placed.finding
-    if (location.kind !== 'file') return true
-    const matching = (byFile.get(location.file) ?? []).filter(
-      (bound) => bound.ignore.rule === placed.rule.id && covers(bound.covers, placed.span),
-    )
+    const own = location.kind === 'file' ? (byFile.get(location.file) ?? []) : []
+    const matching = own.filter((bound) => bound.ignore.rule === placed.rule.id && covers(bound.covers, placed.span))
     for (const bound of matching) bound.used = true
-    return !matching.some((bound) => bound.ignore.reason !== '')
-  })
-  return { kept, ignored: findings.length - kept.length }
+    const reason = matching.find((bound) => bound.ignore.reason !== '')?.ignore.reason
+    if (reason === undefined) kept.push(placed)
+    else ignored.push({ placed, reason })
+  }
+  return { kept, ignored }
 }
 
 function covers(coverage: BoundIgnore['covers'], span: Span | undefined): boolean {

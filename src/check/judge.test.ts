@@ -8,14 +8,15 @@ import type { Judgement } from './judge.ts'
 import { historySubject, parseFolder } from './read-folder.ts'
 
 /** Finds every DROP TABLE; cannot decide about DO. */
-function dropRule(about: Rule['about']): Rule {
+function dropRule(about: Rule['about'], id = 'no-drop'): Rule {
   const rule = defineRule({
-    id: 'no-drop',
+    id,
     since: '0.1.0',
     severity: 'error',
     category: 'migration',
     subject: 'statement',
     about,
+    destructive: true,
     needs: ['source'],
     summary: '',
     why: '',
@@ -80,7 +81,10 @@ beforeAll(async () => {
   parser = await loadParser()
 })
 
-function judged(text: string, options: { released?: boolean; all?: boolean; about?: Rule['about'] } = {}): Judgement {
+function judged(
+  text: string,
+  options: { released?: boolean; all?: boolean; about?: Rule['about']; more?: Rule[] } = {},
+): Judgement {
   const path = 'm/1_a.sql'
   const parsed = parseFolder(parser, {
     layout: 'kei',
@@ -106,8 +110,12 @@ function judged(text: string, options: { released?: boolean; all?: boolean; abou
       ignores: parsed.ignores,
       released: new Set(options.released === true ? [path] : []),
     },
-    [dropRule(options.about ?? 'change'), ignoreRule].map((rule) => ({ rule, severity: rule.severity, options: {} })),
-    { major: 17, all: options.all ?? false, knownRules: ['no-drop', 'no-invalid-ignore'] },
+    [dropRule(options.about ?? 'change'), ...(options.more ?? []), ignoreRule].map((rule) => ({
+      rule,
+      severity: rule.severity,
+      options: {},
+    })),
+    { major: 17, all: options.all ?? false, knownRules: ['no-drop', 'no-loss', 'no-invalid-ignore'] },
   )
 }
 
@@ -147,13 +155,42 @@ describe('judge', () => {
   ])('takes away a finding with an ignore comment %s', (_, text) => {
     const judgement = judged(text)
     expect(judgement.findings).toEqual([])
-    expect(judgement.ignored).toBe(1)
+    expect(judgement.ignoredFindings).toBe(1)
+    expect(judgement.ignored).toMatchObject([{ rule: 'no-drop', message: 'drops', reason: 'agreed' }])
   })
 
   it('ignores the next statement only', () => {
     expect(places(judged('-- kei: ignore no-drop: agreed\nDROP TABLE a;\nDROP TABLE b;'))).toEqual([
       'no-drop 3:1 drops',
     ])
+  })
+
+  it('takes away the findings of several rules on one statement, each by its own comment', () => {
+    const text =
+      '-- kei: ignore no-drop: agreed\n-- kei: ignore no-loss: dumped\nDROP TABLE a; -- kei: ignore no-drop: once more\n'
+    const more = [dropRule('change', 'no-loss')]
+    const judgement = judged(text, { more })
+    expect(judgement.findings).toEqual([])
+    expect(judgement.ignored.map(({ rule, reason, destructive }) => [rule, reason, destructive])).toEqual([
+      ['no-drop', 'agreed', true],
+      ['no-loss', 'dumped', true],
+    ])
+    expect(places(judged(text.replace('DROP TABLE a', 'SELECT 1'), { more }))).toEqual([
+      'no-invalid-ignore 1:1 unused',
+      'no-invalid-ignore 2:1 unused',
+      'no-invalid-ignore 3:11 unused',
+    ])
+    expect(places(judged(text.replace(': dumped', ''), { more }))).toEqual([
+      'no-invalid-ignore 2:1 no reason',
+      'no-loss 3:1 drops',
+    ])
+  })
+
+  it('counts what is ignored in released files, and shows it when asked', () => {
+    const text = '-- kei: ignore no-drop: agreed\nDROP TABLE a;'
+    expect(judged(text, { released: true })).toMatchObject({ ignoredFindings: 1, ignored: [] })
+    expect(judged(text, { released: true, all: true })).toMatchObject({ ignored: [{ reason: 'agreed' }] })
+    expect(judged(text, { released: true, about: 'state' })).toMatchObject({ ignored: [{ reason: 'agreed' }] })
   })
 
   it('keeps the finding when the reason is missing, and says so', () => {
@@ -181,6 +218,51 @@ describe('judge', () => {
     expect(findings).toHaveLength(1)
     expect(findings[0]?.fixes).toEqual([])
     expect(judged('DROP TABLE a;', { about: 'state' }).findings[0]?.fixes).toHaveLength(1)
+  })
+
+  describe('of code', () => {
+    const call = "CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'DROP TABLE a';\nSELECT 'é', f();"
+
+    it('places a finding where the statement is written, else at what sends it', () => {
+      expect(places(judged('DO $$ BEGIN\n  DROP TABLE a;\nEND $$;'))).toEqual(['no-drop 2:3 drops'])
+      expect(places(judged("DO $$ BEGIN\n  EXECUTE 'DROP TABLE ' || 'a';\nEND $$;"))).toEqual(['no-drop 2:3 drops'])
+      expect(places(judged("DO 'BEGIN EXECUTE ''DROP TABLE a''; END';"))).toEqual(['no-drop 1:1 drops'])
+      expect(places(judged(call))).toEqual(['no-drop 2:1 drops'])
+    })
+
+    it('names the function that sends it, and never edits code', () => {
+      const [finding] = judged(call).findings
+      expect(finding).toMatchObject({ fixes: [], location: { endLine: 2, endColumn: 16 } })
+      expect(finding?.related).toMatchObject([
+        { message: 'the function f, which runs it', location: { line: 1, column: 1, endColumn: 64 } },
+      ])
+      expect(judged('DO $$ BEGIN DROP TABLE a; END $$;').findings[0]?.fixes).toEqual([])
+    })
+
+    it.each([
+      ['before the block', '-- kei: ignore no-drop: agreed\nDO $$ BEGIN DROP TABLE a; END $$;'],
+      ['behind it', 'DO $$ BEGIN DROP TABLE a; END $$; -- kei: ignore no-drop: agreed'],
+      ['before the statement', 'DO $$ BEGIN\n-- kei: ignore no-drop: agreed\nDROP TABLE a; END $$;'],
+      ['before it in single quotes', "DO 'BEGIN\n-- kei: ignore no-drop: agreed\nDROP TABLE a; END';"],
+      ['behind it on its line', 'DO $$ BEGIN\nDROP TABLE a; -- kei: ignore no-drop: agreed\n END $$;'],
+      ['in it', 'DO $$ BEGIN\nDROP TABLE /* kei: ignore no-drop: agreed */ a; END $$;'],
+      ['before EXECUTE', "DO $$ BEGIN\n-- kei: ignore no-drop: agreed\nEXECUTE 'DROP TABLE ' || 'a'; END $$;"],
+      ['at the end of the code', 'DO $$ BEGIN DROP TABLE a;\nNULL;\n-- kei: ignore no-drop: agreed\nEND $$;'],
+    ])('takes away a finding with an ignore comment %s', (_, text) => {
+      expect(places(judged(text))).toEqual([])
+    })
+
+    it('ignores the next statement of the code only', () => {
+      const text = 'DO $$ BEGIN\n-- kei: ignore no-drop: agreed\nDROP TABLE a;\nDROP TABLE b; END $$;\nDROP TABLE c;'
+      expect(places(judged(text))).toEqual(['no-drop 4:1 drops', 'no-drop 5:1 drops'])
+    })
+
+    it('reads no ignore comment in a string of the code, nor in a function, which others call', () => {
+      const quoted = "DO $$ BEGIN\nRAISE NOTICE '\n-- kei: ignore no-drop: x\n'; DROP TABLE a; END $$;"
+      expect(places(judged(quoted))).toEqual(['no-drop 4:4 drops'])
+      const made = 'CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$\n-- kei: ignore no-drop: x\nDROP TABLE a $$;'
+      expect(places(judged(`${made}\nSELECT f();`))).toEqual(['no-drop 4:1 drops'])
+    })
   })
 
   it('names a syntax error at its place and goes on without that file', () => {

@@ -1,11 +1,15 @@
 import type { Finding } from '../findings/finding.ts'
+import type { IgnoredFinding } from '../findings/report.ts'
 import type { Major, Rule, RuleContext, Verdict } from '../rules/rule.ts'
-import type { HistorySubject, SubjectKind, Subjects, UnreadableSubject } from '../rules/subject.ts'
+import { placeOfStatement } from '../rules/place.ts'
+import type { HistorySubject, StatementSubject, SubjectKind, Subjects, UnreadableSubject } from '../rules/subject.ts'
 import { applyIgnores, ignoreSubjects } from './ignores.ts'
-import type { FileIgnores } from './ignores.ts'
+import type { FileIgnores, ReasonedFinding } from './ignores.ts'
 import type { EnabledRule } from './rule-settings.ts'
 import { compareFindings, createFindingWriter } from './verdicts.ts'
 import type { PlacedFinding } from './verdicts.ts'
+
+type FindingVerdict = Verdict & { kind: 'finding' }
 
 /** Everything that was read of a project, ready to be judged. */
 export interface JudgedMatter {
@@ -30,7 +34,9 @@ export interface Judgement {
   findings: Finding[]
   /** Findings that are only counted, since they stand in released files. */
   releasedFindings: number
-  ignored: number
+  /** How many findings ignore comments with a reason took away, those of released files too. */
+  ignoredFindings: number
+  ignored: IgnoredFinding[]
   unknown: { rule: string; needs: string; count: number }[]
 }
 
@@ -41,13 +47,19 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
   const undecided: { rule: string; file: string }[] = []
   const placed: PlacedFinding[] = []
 
-  function run<K extends SubjectKind>(kind: K, subject: Subjects[K]): void {
+  function run<K extends SubjectKind>(
+    kind: K,
+    subject: Subjects[K],
+    mended = (finding: FindingVerdict) => finding,
+  ): void {
     for (const enabled of rules) {
       if (enabled.rule.subject !== kind) continue
       const context: RuleContext = { major: options.major, options: enabled.options }
       // The comparison above is what makes this rule one for subjects of kind K.
       const rule = enabled.rule as unknown as Rule<K>
-      for (const verdict of rule.check(subject, context)) collect(enabled, verdict)
+      for (const verdict of rule.check(subject, context)) {
+        collect(enabled, verdict.kind === 'finding' ? mended(verdict) : verdict)
+      }
     }
   }
 
@@ -70,7 +82,10 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
   for (const history of matter.histories) {
     const asked = history.migrations.filter(({ file, down }) => concerns({ file }) || (down && concerns(down)))
     for (const migration of asked) {
-      for (const statement of migration.statements) run('statement', statement)
+      for (const subject of migration.statements) {
+        run('statement', subject)
+        for (const inner of subject.inner) run('statement', inner, (finding) => inCode(inner, finding))
+      }
       run('migration', migration)
     }
     run('history', history)
@@ -82,13 +97,39 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
   for (const subject of ignoreSubjects(ignores, options.knownRules)) run('ignore', subject)
   const all = [...kept, ...placed.slice(before)]
 
-  const shown = options.all ? all : all.filter((one) => !isOnlyCounted(one, matter.released))
+  const isShown = (one: PlacedFinding) => options.all || !isOnlyCounted(one, matter.released)
+  const shown = all.filter(isShown)
   return {
     findings: shown.map((one) => withoutReleasedEdits(one.finding, matter.released)).sort(compareFindings),
     releasedFindings: all.length - shown.length,
-    ignored,
+    ignoredFindings: ignored.length,
+    ignored: ignored
+      .filter(({ placed }) => isShown(placed))
+      .map(ignoredFinding)
+      .sort(compareFindings),
     unknown: [...unknown.values()].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : b.count - a.count)),
   }
+}
+
+/**
+ * A finding about a statement in code. It has no fix, since nothing edits code; its place is that of what sends the
+ * statement where the file has not the statement's text, and then it says which function does.
+ */
+function inCode(subject: StatementSubject, finding: FindingVerdict): FindingVerdict {
+  const { statement, migration, definedAt } = subject
+  const { start, end } = statement
+  const isWritten = migration.text.slice(start, end) === statement.text
+  const at = !isWritten && 'span' in finding.at ? placeOfStatement(subject) : finding.at
+  const definition = definedAt && {
+    at: { file: definedAt.file, text: definedAt.text, span: definedAt.span },
+    message: `the function ${definedAt.name}, which runs it`,
+  }
+  return { ...finding, at, related: [...(finding.related ?? []), ...(definition ? [definition] : [])], fixes: [] }
+}
+
+function ignoredFinding({ placed: { finding, rule }, reason }: ReasonedFinding): IgnoredFinding {
+  const { message, location } = finding
+  return { rule: rule.id, message, location, reason, ...(rule.destructive && { destructive: true }) }
 }
 
 /** What a released file did cannot be undone by editing it; what is still wrong in the schema it left is shown. */

@@ -1,23 +1,34 @@
 import type { Catalog } from '../findings/catalog.ts'
 import type { StatementTrace } from '../findings/observation.ts'
 import type { RoundTrip } from '../findings/round-trip.ts'
-import { newMigration } from '../project/layouts/new-migration.ts'
+import { newMigration, newMigrations } from '../project/layouts/new-migration.ts'
 import type { MigrationFile, MigrationFolder, Section } from '../project/migration-file.ts'
-import type { DownSubject, HistorySubject, MigrationSubject, UnreadableSubject } from '../rules/subject.ts'
+import type {
+  DownSubject,
+  HistorySubject,
+  MigrationSubject,
+  StatementSubject,
+  UnreadableSubject,
+} from '../rules/subject.ts'
 import { readHeader } from '../sql/file-header.ts'
 import type { Parser, SqlSyntaxError } from '../sql/parse.ts'
 import { redactServerMessage } from '../sql/redact.ts'
-import { readSchema } from '../sql/schema-text.ts'
+import { readSchema, schemaReader } from '../sql/schema-text.ts'
 import type { Statement } from '../sql/statement.ts'
 import { groupStatements } from '../sql/transactions.ts'
 import type { StatementGroup } from '../sql/transactions.ts'
 import { readIgnores } from './ignores.ts'
 import type { FileIgnores } from './ignores.ts'
+import { tracesOfInner } from './inner-trace.ts'
+import { codeReader } from './read-code.ts'
+import type { StatementCode } from './read-code.ts'
 
 /** A migration with its statements; one with a syntax error has none. */
 export interface ParsedMigration {
   migration: MigrationFile
   statements: Statement[]
+  /** What the code of those that have some does. */
+  code: ReadonlyMap<Statement, StatementCode>
   groups: StatementGroup[]
   syntaxError?: SqlSyntaxError
   /** As `MigrationSubject.down`. */
@@ -57,6 +68,8 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
     message,
   }))
 
+  const readCode = codeReader(parser)
+
   /** `text` is that of the section's whole file. */
   function parseSection(section: Section, text: string): Statement[] | SqlSyntaxError {
     const parsed = parser.parse(section.text, section.start)
@@ -70,22 +83,33 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
       })
       return parsed
     }
-    const read = readIgnores(parser, section.file, text, section, parsed.statements)
-    if (read.ignores.length > 0) ignores.push(read)
     return parsed.statements
+  }
+
+  function noteIgnores(
+    section: Section,
+    text: string,
+    statements: readonly Statement[],
+    code: ReadonlyMap<Statement, StatementCode>,
+  ): void {
+    const read = readIgnores(parser, section.file, text, section, statements, code)
+    if (read.ignores.length > 0) ignores.push(read)
   }
 
   const migrations = folder.migrations.map((migration): ParsedMigration => {
     const { up, text } = migration
     const parsed = parseSection(up, text)
     const statements = Array.isArray(parsed) ? parsed : []
-    const isIrreversible = folder.layout === 'kei' && readHeader(up.text).header.irreversible !== undefined
-    const down = migration.released || isIrreversible ? undefined : migration.down
+    const code = readCode({ file: up.file, text, statements })
+    if (Array.isArray(parsed)) noteIgnores(up, text, statements, code)
+    const down = migration.released || isIrreversible(migration) ? undefined : migration.down
     const downText = down?.file === up.file ? text : (down?.text ?? '')
     const back = down && parseSection(down, downText)
+    if (down && Array.isArray(back)) noteIgnores(down, downText, back, new Map())
     return {
       migration,
       statements,
+      code,
       groups: groupStatements(statements, up.mode),
       ...(!Array.isArray(parsed) && { syntaxError: parsed }),
       ...(down && Array.isArray(back) && { down: { section: down, text: downText, statements: back } }),
@@ -100,23 +124,30 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
  */
 export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): HistorySubject {
   const { folder } = parsed
+  const texts = parsed.migrations.map(({ migration, statements, code }) => ({
+    file: migration.path,
+    text: migration.text,
+    released: migration.released,
+    statements,
+    certain: (statement: Statement) => code.get(statement)?.certain,
+  }))
+  const numbers = new Map(texts.map(({ file }, index) => [file, index]))
+  const schemaBefore = schemaReader(texts)
+  const last = folder.migrations.at(-1)?.version
   const history: HistorySubject = {
     folder: folder.path,
     layout: folder.layout,
     migrations: [],
-    schema: readSchema(
-      parsed.migrations.map(({ migration, statements }) => ({
-        file: migration.path,
-        text: migration.text,
-        released: migration.released,
-        statements,
-      })),
-    ),
+    schema: readSchema(texts),
+    before({ statement, migration, within }) {
+      return schemaBefore(numbers.get(migration.file) ?? 0, within?.statement.index ?? statement.index)
+    },
     ...(trace && { catalog: trace.catalog }),
     complete: trace?.complete ?? false,
-    newMigration: (draft, after = folder.migrations.at(-1)?.version) => newMigration(folder, after, draft),
+    newMigration: (draft, after = last) => newMigration(folder, after, draft),
+    newMigrations: (drafts) => newMigrations(folder, last, drafts),
   }
-  history.migrations = parsed.migrations.map(({ migration, statements, groups, down }, index) => {
+  history.migrations = parsed.migrations.map(({ migration, statements, code, groups, down }, index) => {
     const subject: MigrationSubject = {
       file: migration.path,
       layout: migration.layout,
@@ -129,16 +160,49 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
       mode: migration.up.mode,
       groups,
       ...(down && { down: downSubject(down, trace?.roundTrip(migration.path)) }),
+      wayBack: wayBackOf(migration),
       history,
     }
     const traces = trace?.statements(migration.path)
     subject.statements = statements.map((statement) => {
       const seen = traces?.[statement.index]
-      return { statement, migration: subject, ...(seen && { trace: seen }) }
+      return statementSubject({ statement, migration: subject, ...(seen && { trace: seen }) }, code.get(statement))
     })
     return subject
   })
   return history
+}
+
+function isIrreversible({ layout, up }: MigrationFile): boolean {
+  return layout === 'kei' && readHeader(up.text).header.irreversible !== undefined
+}
+
+function wayBackOf(migration: MigrationFile): MigrationSubject['wayBack'] {
+  if (migration.layout === 'prisma') return 'none'
+  if (isIrreversible(migration)) return 'irreversible'
+  return migration.down === undefined || migration.down.text.trim() === '' ? 'missing' : 'written'
+}
+
+function statementSubject(
+  own: Pick<StatementSubject, 'statement' | 'migration' | 'trace'>,
+  code: StatementCode | undefined,
+): StatementSubject {
+  const subject: StatementSubject = { ...own, inner: [], dynamic: code?.dynamic ?? [] }
+  if (code === undefined) return subject
+  const traces = tracesOfInner(own.trace, code)
+  subject.inner = code.inner.map(({ statement, definedAt }, index) => {
+    const trace = traces[index]
+    return {
+      statement,
+      migration: own.migration,
+      within: subject,
+      inner: [],
+      dynamic: [],
+      ...(trace && { trace }),
+      ...(definedAt && { definedAt }),
+    }
+  })
+  return subject
 }
 
 function downSubject({ section, text, statements }: ParsedDown, roundTrip: RoundTrip | undefined): DownSubject {

@@ -11,6 +11,11 @@ export function redactReport(report: CheckReport): CheckReport {
   return {
     ...report,
     findings: report.findings.map(redactFinding),
+    ignored: report.ignored.map((each) => ({
+      ...each,
+      message: redactText(each.message),
+      reason: redactText(each.reason),
+    })),
     unknown: redactStrings(report.unknown),
     notTraced: redactStrings(report.notTraced),
     notices: redactStrings(report.notices),

@@ -70,7 +70,9 @@ export function createFindingWriter(): (
   }
 }
 
+type Ordered = Pick<Finding, 'location' | 'rule'>
+
 /** The order of every report: by place, then by rule. */
-export function compareFindings(a: Finding, b: Finding): number {
+export function compareFindings(a: Ordered, b: Ordered): number {
   return compareLocations(a.location, b.location) || (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0)
 }

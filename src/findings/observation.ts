@@ -29,6 +29,8 @@ export interface ObjectChange {
   /** Qualified and quoted as PostgreSQL prints it. */
   name: string
   cascaded?: boolean
+  /** Of what is `cascaded`: it depended on what was dropped, so that without CASCADE the drop is refused. */
+  dependent?: boolean
 }
 
 export interface NewConstraint {

@@ -1,4 +1,5 @@
 import type { Finding } from './finding.ts'
+import type { Location } from './location.ts'
 
 /** The result of a check: one document, versioned, the same that `--reporter json` prints. */
 export interface CheckReport {
@@ -25,12 +26,28 @@ export interface CheckReport {
     ignored: number
   }
   findings: Finding[]
+  /**
+   * What ignore comments with a reason took away, each with the reason; of released files only where findings on them
+   * are shown.
+   */
+  ignored: IgnoredFinding[]
   /** What no evidence could decide, by rule. */
   unknown: { rule: string; needs: string; count: number }[]
   /** Statements that did not run on the shadow, each with its first cause. */
   notTraced: NotTraced[]
   /** What kei changed, skipped or stubbed so that the history could run, once each. */
   notices: string[]
+}
+
+/** A finding that somebody answers for. */
+export interface IgnoredFinding {
+  rule: string
+  message: string
+  location: Location
+  /** As the ignore comment gives it. */
+  reason: string
+  /** Set where the rule is one about lost rows or values: the reason is an acknowledgement. */
+  destructive?: true
 }
 
 export interface NotTraced {

@@ -76,6 +76,33 @@ test.each(majors)(
   },
 )
 
+test('a plan gives the reasons for which findings are ignored, beside their statement or the file', async () => {
+  const ignoring = {
+    '1_a.sql': 'create table a (x int, y int);',
+    '2_b.sql': `-- kei: ignore-file no-drop-cascade: nothing depends on it
+-- kei: ignore no-drop-column: moved to b, see postgres://u:hunter2@far/d
+-- kei: ignore no-such-rule
+alter table a drop column y;
+drop table a; -- kei: ignore no-drop-table: empty since May
+do $$ begin
+  -- kei: ignore no-truncate: never used
+  perform 1;
+end $$;`,
+  }
+  await withApplied(17, ignoring, async ({ source }) => {
+    const { migrations } = await planRun({ source, schema: 'kei' })
+    const [first, second] = migrations
+    expect(first?.ignores).toEqual([])
+    expect(second?.ignores).toEqual([{ rule: 'no-drop-cascade', reason: 'nothing depends on it' }])
+    const statements = second?.steps.flatMap((step) => step.statements)
+    expect(statements?.map(({ ignores }) => ignores)).toEqual([
+      [{ rule: 'no-drop-column', reason: 'moved to b, see postgres://u:********@far/d' }],
+      [{ rule: 'no-drop-table', reason: 'empty since May' }],
+      [{ rule: 'no-truncate', reason: 'never used' }],
+    ])
+  })
+})
+
 test('without a database every file is pending', async () => {
   await withApplied(17, files, async ({ source }) => {
     const plan = await planRun({ source, schema: 'kei' })
@@ -233,7 +260,12 @@ test('without a server to trace on, the plan has no locks and says so', async ()
       expect(plan.server).toBeUndefined()
       const [first] = plan.migrations[0]?.steps ?? []
       expect(first).toMatchObject({ kind: 'transaction', locks: [] })
-      expect(first?.statements[0]).toEqual({ number: 1, line: 1, text: expect.stringMatching(/^create table users/) })
+      expect(first?.statements[0]).toEqual({
+        number: 1,
+        line: 1,
+        text: expect.stringMatching(/^create table users/),
+        ignores: [],
+      })
     },
     { applied: 0 },
   )

@@ -3,8 +3,11 @@ import { compareLockModes } from '../findings/lock-mode.ts'
 import type { RelationLock } from '../findings/lock-mode.ts'
 import type { ObjectChange, Observation, StatementTrace } from '../findings/observation.ts'
 import type { Session } from '../postgres/connect/connect.ts'
+import { readBoundIgnores } from '../sql/bound-ignore.ts'
+import type { BoundIgnore } from '../sql/bound-ignore.ts'
+import type { Parser } from '../sql/parse.ts'
 import { positionsOf } from '../sql/positions.ts'
-import { redactServerMessage, redactSql } from '../sql/redact.ts'
+import { redactServerMessage, redactSql, redactText } from '../sql/redact.ts'
 import type { Statement } from '../sql/statement.ts'
 import type { HistoryTrace } from '../trace/history.ts'
 import { readStates } from './applied-states.ts'
@@ -52,6 +55,8 @@ export interface PlannedMigration {
   file: string
   /** How many statements of the file are committed already. */
   done: number
+  /** The reasons of the ignore comments for the whole file. */
+  ignores: PlannedIgnore[]
   steps: PlannedStep[]
 }
 
@@ -71,8 +76,17 @@ export interface PlannedStatement {
   line: number
   /** Its first lines, redacted. */
   text: string
+  /** The reasons of the ignore comments that are about it: what somebody answers for. */
+  ignores: PlannedIgnore[]
   /** Absent without a shadow server. */
   trace?: PlannedTrace
+}
+
+/** An ignore comment for `kei check` that gives a reason. */
+export interface PlannedIgnore {
+  rule: string
+  /** Redacted. */
+  reason: string
 }
 
 /** What a statement does to what is there before the run. */
@@ -110,9 +124,10 @@ export async function planRun(options: PlanOptions): Promise<RunPlan> {
     if (pending.length === 0) return { migrations: [], problems, notices: [] }
 
     const scripts = await Promise.all(source.migrations.map(readScript))
+    const parser = await (await import('../sql/parse.ts')).loadParser()
     const traced = await traceWhere(options, scripts, pending, target)
     const { trace } = traced
-    const migrations = plannedMigrations(scripts, pending, states, trace)
+    const migrations = plannedMigrations(parser, scripts, pending, states, trace)
     const result: RunPlan = {
       ...(trace && { server: trace.server }),
       migrations,
@@ -152,6 +167,7 @@ async function traceWhere(
 }
 
 function plannedMigrations(
+  parser: Parser,
   scripts: readonly UpScript[],
   pending: readonly Migration[],
   states: ReadonlyMap<string, VersionState>,
@@ -167,6 +183,7 @@ function plannedMigrations(
       const done = states.get(canonicalVersion(version))?.done ?? []
       const traces = byFile.get(up.file)
       const position = positionsOf(up.text)
+      const bound = readBoundIgnores(parser, up.text, { text: up.text, start: 0 }, statements, () => [])
       const steps = remainingSteps(stepsOf(statements, up.header), statements, done, up).map((step): PlannedStep => {
         const held: RelationLock[] = []
         const planned = step.statements.map((statement): PlannedStatement => {
@@ -176,6 +193,7 @@ function plannedMigrations(
             number: statement.index + 1,
             line: position(statement.start).line,
             text: firstLines(statement),
+            ignores: ignoresOf(bound, statement),
             ...(seen && { trace: seen }),
           }
         })
@@ -187,8 +205,14 @@ function plannedMigrations(
           locks: strongestOfEach(held),
         }
       })
-      return { version, name, file: up.file, done: done.length, steps }
+      return { version, name, file: up.file, done: done.length, ignores: ignoresOf(bound, 'file'), steps }
     })
+}
+
+function ignoresOf(bound: readonly BoundIgnore[], covered: Statement | 'file'): PlannedIgnore[] {
+  return bound.flatMap(({ ignore: { rule, reason }, covers }) =>
+    covers === covered && reason !== '' ? [{ rule, reason: redactText(reason) }] : [],
+  )
 }
 
 function plannedTrace(trace: StatementTrace | undefined, made: Set<string>): PlannedTrace {

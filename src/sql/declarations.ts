@@ -7,6 +7,7 @@ import type { FoldContext } from './schema-fold.ts'
 import type { Site, TextColumn, TextIndex, TextKey } from './schema-text.ts'
 import { nodeOf } from './statement.ts'
 import { tokenEnd } from './token.ts'
+import { findNodes } from './walk.ts'
 
 const serialTypes: Record<string, string> = {
   smallserial: 'smallserial',
@@ -24,6 +25,9 @@ export function declareColumn(draft: SchemaDraft, table: DraftTable, column: Col
   const declared: TextColumn = {
     name,
     type,
+    modifiers: modifiersOf(column.typeName),
+    notNull: serialTypes[type] === undefined ? 'no' : 'yes',
+    hasDefault: false,
     ...(serialTypes[type] !== undefined && { numbering: 'serial' as const }),
     typeStart: placeOf(column.typeName?.location, context),
     site: siteOf(column.location, context),
@@ -32,12 +36,34 @@ export function declareColumn(draft: SchemaDraft, table: DraftTable, column: Col
   table.columns = [...table.columns.filter((each) => each.name !== name), declared]
   for (const node of column.constraints ?? []) {
     const constraint = nodeOf(node, 'Constraint')
-    if (constraint?.contype === 'CONSTR_IDENTITY') declared.numbering = 'identity'
-    else if (constraint) declareConstraint(draft, table, constraint, name, context)
+    if (constraint) {
+      declareAttribute(declared, constraint)
+      declareConstraint(draft, table, constraint, name, context)
+    }
   }
 }
 
-/** Adds a primary key, unique, exclusion or foreign-key constraint; others leave no trace in a `SchemaText`. */
+/** What a constraint that is written on a column says of the column itself. */
+function declareAttribute(column: TextColumn, constraint: Constraint): void {
+  switch (constraint.contype) {
+    case 'CONSTR_IDENTITY':
+      column.numbering = 'identity'
+      column.notNull = 'yes'
+      return
+    case 'CONSTR_NOTNULL':
+      column.notNull = constraint.skip_validation ? 'not valid' : 'yes'
+      return
+    case 'CONSTR_DEFAULT':
+      column.hasDefault = true
+      return
+    case 'CONSTR_GENERATED':
+      column.generated = constraint.generated_kind === 'v' ? 'virtual' : 'stored'
+      return
+    default:
+  }
+}
+
+/** Adds a constraint to its table; a not-null constraint shows in its column. */
 export function declareConstraint(
   draft: SchemaDraft,
   table: DraftTable,
@@ -56,6 +82,9 @@ export function declareConstraint(
       // ADD CONSTRAINT … USING INDEX renames the index to the constraint; from then on it goes with it.
       if (index) table.indexes = table.indexes.filter((each) => each !== index)
       const name = constraint.conname ?? index?.name ?? freeName(table, fallback)
+      if (constraint.contype === 'CONSTR_PRIMARY') {
+        for (const each of table.columns) if (columns.includes(each.name)) each.notNull = 'yes'
+      }
       addKey(draft, table, { name, table: table.name, columns, method: 'btree', site })
       return
     }
@@ -76,10 +105,36 @@ export function declareConstraint(
         table: table.name,
         columns,
         referencedTable: resolveName(draft, pktable?.schemaname, pktable?.relname ?? ''),
+        referencedColumns: strings(constraint.pk_attrs),
+        validated: !constraint.skip_validation,
         site,
       })
       return
     }
+    case 'CONSTR_CHECK': {
+      const { raw_expr: expression } = constraint
+      if (expression === undefined) return
+      const columns = columnsIn(expression)
+      const { notNullColumns, onlyNotNull } = notNullPredicate(expression)
+      table.checks.push({
+        name: constraint.conname ?? freeName(table, [...(columns.length === 1 ? columns : []), 'check']),
+        table: table.name,
+        columns,
+        // Of any other conjunction PostgreSQL takes the terms that it can prove with, too.
+        notNullColumns: onlyNotNull || isConjunction(expression) ? notNullColumns : [],
+        validated: !constraint.skip_validation,
+        expression,
+        site,
+      })
+      return
+    }
+    case 'CONSTR_NOTNULL':
+      // As a table constraint (PostgreSQL 18) it names its column.
+      for (const key of own === undefined ? strings(constraint.keys) : []) {
+        const named = table.columns.find((each) => each.name === key)
+        if (named) named.notNull = constraint.skip_validation ? 'not valid' : 'yes'
+      }
+      return
     default:
   }
 }
@@ -92,7 +147,7 @@ function addKey(draft: SchemaDraft, table: DraftTable, key: TextKey): void {
 /** The name PostgreSQL gives a constraint without one (ChooseConstraintName), truncation to 63 bytes left out. */
 function freeName(table: DraftTable, parts: readonly string[]): string {
   const base = [unqualified(table.name), ...parts].join('_')
-  const taken = new Set([...table.keys, ...table.foreignKeys].map((each) => each.name))
+  const taken = new Set([...table.keys, ...table.foreignKeys, ...table.checks].map((each) => each.name))
   for (let suffix = 0; ; suffix++) {
     const name = suffix === 0 ? base : `${base}${suffix}`
     if (!taken.has(name)) return name
@@ -104,6 +159,21 @@ export function typeNameOf(type: TypeName | undefined): string {
   const names = strings(type?.names)
   const qualified = (names[0] === 'pg_catalog' || names[0] === 'public' ? names.slice(1) : names).join('.')
   return type?.arrayBounds?.length ? `${qualified}[]` : qualified
+}
+
+/** The integers in parentheses after a type. */
+export function modifiersOf(type: TypeName | undefined): number[] {
+  return (type?.typmods ?? []).map((modifier) => nodeOf(modifier, 'A_Const')?.ival?.ival ?? 0)
+}
+
+/** The columns that an expression names, each once. */
+export function columnsIn(expression: Node): string[] {
+  const named = findNodes(expression, 'ColumnRef').map((reference) => nodeOf(reference.fields?.at(-1), 'String')?.sval)
+  return [...new Set(named.filter((name) => name !== undefined))]
+}
+
+function isConjunction(expression: Node): boolean {
+  return nodeOf(expression, 'BoolExpr')?.boolop === 'AND_EXPR'
 }
 
 /** Reads a WHERE that may be a conjunction of `column IS NOT NULL`. */

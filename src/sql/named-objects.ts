@@ -50,6 +50,19 @@ function readMentions(root: Node, found: NamedObjects): void {
   }
 }
 
+/** The relations that a tree names where a relation is named, not those in strings. */
+export function relationsIn(root: Node): RangeVar[] {
+  const found: RangeVar[] = []
+  const waiting: unknown[] = [root]
+  while (waiting.length > 0) {
+    const value = waiting.pop()
+    if (value === null || typeof value !== 'object') continue
+    if ('relname' in value) found.push(value as RangeVar)
+    for (const [field, child] of Object.entries(value)) if (field !== 'valuesLists') waiting.push(child)
+  }
+  return found
+}
+
 function readSubjects(node: Node, found: NamedObjects): void {
   if ('CreateStmt' in node) found.subjects.push(...relationObjects(node.CreateStmt.relation))
   else if ('CreateForeignTableStmt' in node)

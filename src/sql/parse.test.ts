@@ -184,3 +184,33 @@ describe('the parser', () => {
     expect(performance.now() - started).toBeLessThan(10_000)
   })
 })
+
+describe('parsePlpgsql', () => {
+  it('gives the code of a DO block and of a function', () => {
+    expect(parser.parsePlpgsql('DO $$ BEGIN NULL; END $$')).toMatchObject({ kind: 'parsed', code: { action: {} } })
+    const create =
+      'CREATE FUNCTION f(a int) RETURNS TABLE (b int) LANGUAGE plpgsql AS $$ BEGIN b := a; RETURN NEXT; END $$'
+    expect(parser.parsePlpgsql(create)).toMatchObject({ kind: 'parsed' })
+  })
+
+  it('knows the fields of a variable with the row type of a table', () => {
+    expect(parser.parsePlpgsql('DO $$ DECLARE r s.t%ROWTYPE; BEGIN r.a := 1; END $$')).toMatchObject({ kind: 'parsed' })
+  })
+
+  it('says what PL/pgSQL rejects', () => {
+    expect(parser.parsePlpgsql('DO $$ BEGIN DORP TABLE a; END $$')).toEqual({
+      kind: 'syntax-error',
+      message: 'syntax error at or near "DORP"',
+    })
+    expect(parser.parsePlpgsql('DO $$ BEGIN \0 END $$')).toMatchObject({ kind: 'syntax-error' })
+    expect(parser.parsePlpgsql('SELECT 1')).toMatchObject({ kind: 'syntax-error' })
+  })
+
+  it('says so of code nested too deeply, and goes on', () => {
+    const deep = `DO $$ BEGIN ${'IF a THEN '.repeat(50_000)} END $$`
+    expect(parser.parsePlpgsql(deep)).toMatchObject({ kind: 'syntax-error' })
+    const operands = `DO $$ BEGIN x := ${'('.repeat(100_000)}1${')'.repeat(100_000)}; END $$`
+    expect(parser.parsePlpgsql(operands)).toMatchObject({ kind: 'syntax-error' })
+    expect(parser.parsePlpgsql('DO $$ BEGIN NULL; END $$')).toMatchObject({ kind: 'parsed' })
+  })
+})

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Node } from '@pgsql/types'
 import { lineEndAfter, skipBlank } from './blank.ts'
+import type { PlpgsqlFunction } from './plpgsql.ts'
 import { isAscii, utf16OffsetOfCharacter, utf16Offsets } from './positions.ts'
 import type { NodeTag, Statement } from './statement.ts'
 import { lastTokenEnd, tokenEnd } from './token.ts'
@@ -22,6 +23,18 @@ export interface SqlSyntaxError {
   end: number
 }
 
+/** The code of a DO block or a CREATE FUNCTION that PL/pgSQL accepts. */
+export interface ParsedPlpgsql {
+  kind: 'parsed'
+  code: PlpgsqlFunction
+}
+
+/** Code that PL/pgSQL rejects; where is not known. */
+export interface PlpgsqlError {
+  kind: 'syntax-error'
+  message: string
+}
+
 /** A lexical token of PostgreSQL's scanner; offsets are UTF-16. */
 export interface Token {
   start: number
@@ -37,6 +50,11 @@ export interface Parser {
    * Parses `text`. `base` is added to every offset that comes back: the place of `text` in its file.
    */
   parse(text: string, base?: number): ParsedSql | SqlSyntaxError
+  /**
+   * Parses the code of one DO block or CREATE FUNCTION in PL/pgSQL, given as that whole statement. The SQL in it is
+   * checked but not parsed.
+   */
+  parsePlpgsql(statement: string): ParsedPlpgsql | PlpgsqlError
   /** The scanner's tokens, comments included. Text that the scanner rejects gives an empty list. */
   tokens(text: string): Token[]
 }
@@ -124,6 +142,31 @@ async function load(): Promise<Parser> {
     return { kind: 'parsed', statements }
   }
 
+  function parsePlpgsql(statement: string): ParsedPlpgsql | PlpgsqlError {
+    const parsed = plpgsqlTree(statement)
+    // The library takes the row type of a table for a type of one value, and then knows no field of it; a table's name
+    // alone it takes for a type with fields, which comes to the same.
+    return parsed.kind === 'syntax-error' && rowType.test(statement)
+      ? plpgsqlTree(statement.replaceAll(rowType, (written) => ' '.repeat(written.length)))
+      : parsed
+  }
+
+  function plpgsqlTree(statement: string): ParsedPlpgsql | PlpgsqlError {
+    const refused = findInvalidCharacter(statement)
+    if (refused !== undefined) return { kind: 'syntax-error', message: refused.message }
+    let parsed
+    try {
+      parsed = guarded((loaded) => loaded.parsePlPgSQLSync(statement) as unknown as PlpgsqlResult)
+    } catch (error) {
+      // The library throws its messages as plain errors.
+      if (!(error instanceof Error)) throw error
+      return { kind: 'syntax-error', message: error.message }
+    }
+    if ('overflow' in parsed) return { kind: 'syntax-error', message: parsed.overflow }
+    const code = parsed.result.plpgsql_funcs?.[0]?.PLpgSQL_function
+    return code === undefined ? { kind: 'syntax-error', message: 'no PL/pgSQL in it' } : { kind: 'parsed', code }
+  }
+
   function tokens(text: string): Token[] {
     if (text === '' || findInvalidCharacter(text) !== undefined) return []
     const toUtf16 = utf16Offsets(text)
@@ -143,8 +186,15 @@ async function load(): Promise<Parser> {
     }
   }
 
-  return { parse, tokens }
+  return { parse, parsePlpgsql, tokens }
 }
+
+/** What the library returns for PL/pgSQL; its own types speak of SQL. */
+interface PlpgsqlResult {
+  plpgsql_funcs?: { PLpgSQL_function?: PlpgsqlFunction }[]
+}
+
+const rowType = /%\s*rowtype\b/gi
 
 function syntaxError(text: string, message: string, offset: number, base: number): SqlSyntaxError {
   const end = offset < text.length ? Math.min(tokenEnd(text, offset), lineEndAfter(text, offset)) : offset

@@ -2,6 +2,7 @@ import type { RangeVar } from '@pgsql/types'
 import type {
   SchemaText,
   Site,
+  TextDomain,
   TextForeignKey,
   TextIndex,
   TextKey,
@@ -15,6 +16,7 @@ export interface SchemaDraft {
   /** Tables by the name of an index or key that they have or once had. */
   owners: Map<string, DraftTable[]>
   opaque: Site[]
+  domains: Map<string, TextDomain>
   /** Functions and procedures the history creates: a SELECT that calls one may change the schema. */
   routines: Set<string>
   /** Schemas in which an unqualified name is looked up; the first is where it is created. */
@@ -29,7 +31,14 @@ export interface DraftTable extends TextTable {
 }
 
 export function emptyDraft(): SchemaDraft {
-  return { tables: new Map(), owners: new Map(), opaque: [], routines: new Set(), searchPath: ['public'] }
+  return {
+    tables: new Map(),
+    owners: new Map(),
+    opaque: [],
+    domains: new Map(),
+    routines: new Set(),
+    searchPath: ['public'],
+  }
 }
 
 /** The name that a schema-qualified object has in a `SchemaText`. */
@@ -66,7 +75,7 @@ export function createTable(
   draft: SchemaDraft,
   table: { name: string; kind: TextRelationKind; columnsKnown: boolean; site: Site },
 ): DraftTable {
-  const created = { ...table, columns: [], indexes: [], keys: [], foreignKeys: [] }
+  const created = { ...table, columns: [], checks: [], indexes: [], keys: [], foreignKeys: [] }
   draft.tables.set(table.name, created)
   return created
 }
@@ -86,6 +95,14 @@ export function dropTable(draft: SchemaDraft, name: string): void {
   }
 }
 
+/** Whether `table` is `parent` or lies below it; PostgreSQL refuses a circle, so text that asks for one makes none. */
+export function isPartitionOf(draft: SchemaDraft, table: string, parent: string): boolean {
+  for (let at: string | undefined = table; at !== undefined; at = draft.tables.get(at)?.partitionOf) {
+    if (at === parent) return true
+  }
+  return false
+}
+
 export function dropSchema(draft: SchemaDraft, schema: string): void {
   for (const name of [...draft.tables.keys()]) if (schemaOfTextName(name) === schema) dropTable(draft, name)
 }
@@ -96,11 +113,13 @@ export function dropColumn(table: DraftTable, column: string): void {
   table.indexes = table.indexes.filter((index) => !index.columns.includes(column))
   table.keys = table.keys.filter((key) => !key.columns.includes(column))
   table.foreignKeys = table.foreignKeys.filter((key) => !key.columns.includes(column))
+  table.checks = table.checks.filter((check) => !check.columns.includes(column))
 }
 
 export function dropConstraint(table: DraftTable, name: string): void {
   table.keys = table.keys.filter((key) => key.name !== name)
   table.foreignKeys = table.foreignKeys.filter((key) => key.name !== name)
+  table.checks = table.checks.filter((check) => check.name !== name)
 }
 
 export function renameTable(draft: SchemaDraft, name: string, to: string): void {
@@ -109,7 +128,7 @@ export function renameTable(draft: SchemaDraft, name: string, to: string): void 
   draft.tables.delete(name)
   draft.tables.set(to, table)
   table.name = to
-  for (const part of [...table.indexes, ...table.keys, ...table.foreignKeys]) part.table = to
+  for (const part of [...table.indexes, ...table.keys, ...table.foreignKeys, ...table.checks]) part.table = to
   for (const other of draft.tables.values()) {
     if (other.partitionOf === name) other.partitionOf = to
     for (const key of other.foreignKeys) if (key.referencedTable === name) key.referencedTable = to
@@ -129,8 +148,11 @@ export function renameColumn(table: DraftTable, from: string, to: string): void 
     const { predicate } = index
     if (predicate) predicate.notNullColumns = predicate.notNullColumns.map((each) => (each === from ? to : each))
   }
-  for (const part of [...table.keys, ...table.foreignKeys]) {
+  for (const part of [...table.keys, ...table.foreignKeys, ...table.checks]) {
     part.columns = part.columns.map((each) => (each === from ? to : each))
+  }
+  for (const check of table.checks) {
+    check.notNullColumns = check.notNullColumns.map((each) => (each === from ? to : each))
   }
 }
 
@@ -157,7 +179,8 @@ export function ownerOfIndex(draft: SchemaDraft, schema: string | undefined, nam
 
 export function finishDraft(draft: SchemaDraft): SchemaText {
   const indexTables = new Map([...draft.owners].map(([name, tables]) => [name, tables.map((table) => table.name)]))
-  const schema: SchemaText = { tables: [], indexes: [], keys: [], foreignKeys: [], indexTables, opaque: draft.opaque }
+  const { opaque, domains } = draft
+  const schema: SchemaText = { tables: [], indexes: [], keys: [], foreignKeys: [], indexTables, domains, opaque }
   for (const { indexes, keys, foreignKeys, ...table } of draft.tables.values()) {
     schema.tables.push(table)
     schema.indexes.push(...indexes)

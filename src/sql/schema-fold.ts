@@ -8,7 +8,7 @@ import type {
   RangeVar,
   RenameStmt,
 } from '@pgsql/types'
-import { declareColumn, declareConstraint, notNullPredicate, typeNameOf } from './declarations.ts'
+import { declareColumn, declareConstraint, modifiersOf, notNullPredicate, typeNameOf } from './declarations.ts'
 import type { DraftTable, SchemaDraft } from './schema-draft.ts'
 import {
   createTable,
@@ -16,6 +16,7 @@ import {
   dropConstraint,
   dropSchema,
   dropTable,
+  isPartitionOf,
   newName,
   noteOwner,
   ownerOfIndex,
@@ -29,7 +30,7 @@ import {
 } from './schema-draft.ts'
 import type { MigrationText, Site, TextRelationKind } from './schema-text.ts'
 import type { NodeOf, NodeTag, Statement } from './statement.ts'
-import { nodeOf } from './statement.ts'
+import { namesOf, nodeOf } from './statement.ts'
 import { findNodes } from './walk.ts'
 
 /** The statement being folded and what a declaration in it needs for its site. */
@@ -49,7 +50,12 @@ export function foldStatement(draft: SchemaDraft, statement: Statement, migratio
     statement: statement.index,
     released: migration.released,
   }
-  foldNode(draft, statement.node, { statement, migration, site })
+  const certain = statement.tag === 'DoStmt' ? migration.certain?.(statement) : undefined
+  if (certain === undefined) return foldNode(draft, statement.node, { statement, migration, site })
+  for (const inner of certain) {
+    const own: Site = { ...site, span: { start: inner.start, end: inner.end }, inCode: true }
+    foldNode(draft, inner.node, { statement: inner, migration, site: own })
+  }
 }
 
 function foldNode(draft: SchemaDraft, node: Node, context: FoldContext): void {
@@ -94,6 +100,28 @@ function foldNode(draft: SchemaDraft, node: Node, context: FoldContext): void {
     case 'CreateFunctionStmt': {
       const name = lastString(nodeOf(node, tag)?.funcname)
       if (name !== undefined) draft.routines.add(name)
+      return
+    }
+    case 'CreateDomainStmt': {
+      const create = nodeOf(node, tag)
+      const [name, schema] = namesOf({ List: { items: create?.domainname ?? [] } }).toReversed()
+      if (name === undefined) return
+      draft.domains.set(textName(schema ?? 'public', name), {
+        base: typeNameOf(create?.typeName),
+        modifiers: modifiersOf(create?.typeName),
+        constrained: (create?.constraints ?? []).some((each) => {
+          const type = nodeOf(each, 'Constraint')?.contype
+          return type === 'CONSTR_CHECK' || type === 'CONSTR_NOTNULL'
+        }),
+      })
+      return
+    }
+    case 'AlterDomainStmt': {
+      const alter = nodeOf(node, tag)
+      const [name, schema] = namesOf({ List: { items: alter?.typeName ?? [] } }).toReversed()
+      const domain = draft.domains.get(textName(schema ?? 'public', name ?? ''))
+      // C adds a constraint, O sets NOT NULL; which of several a DROP takes away is not followed.
+      if (domain && (alter?.subtype === 'C' || alter?.subtype === 'O')) domain.constrained = true
       return
     }
     case 'DoStmt':
@@ -143,7 +171,11 @@ function foldCreate(
   for (const parent of create.inhRelations ?? []) {
     const range = nodeOf(parent, 'RangeVar')
     if (range === undefined) continue
-    if (create.partbound) table.partitionOf = resolveName(draft, range.schemaname, range.relname ?? '')
+    const above = resolveName(draft, range.schemaname, range.relname ?? '')
+    if (create.partbound && !isPartitionOf(draft, above, table.name)) {
+      table.partitionOf = above
+      if (create.partbound.is_default) table.defaultPartition = true
+    }
     copyColumns(draft, range, table)
   }
   for (const element of create.tableElts ?? []) {
@@ -220,14 +252,36 @@ function foldAlterCommand(draft: SchemaDraft, table: DraftTable, command: AlterT
       if (command.name !== undefined) dropColumn(table, command.name)
       return
     case 'AT_AlterColumnType':
-      if (column) column.type = typeNameOf(definition?.typeName)
+      if (column) {
+        column.type = typeNameOf(definition?.typeName)
+        column.modifiers = modifiersOf(definition?.typeName)
+      }
+      return
+    case 'AT_SetNotNull':
+      if (column) column.notNull = 'yes'
+      return
+    case 'AT_DropNotNull':
+      if (column) column.notNull = 'no'
+      return
+    case 'AT_DropExpression':
+      if (column) delete column.generated
+      return
+    case 'AT_ValidateConstraint':
+      for (const part of [...table.foreignKeys, ...table.checks]) {
+        if (part.name === command.name) part.validated = true
+      }
       return
     case 'AT_AddIdentity':
       if (column) column.numbering = 'identity'
       return
     case 'AT_DropIdentity':
-    case 'AT_ColumnDefault':
       if (column) delete column.numbering
+      return
+    case 'AT_ColumnDefault':
+      if (column) {
+        delete column.numbering
+        column.hasDefault = command.def !== undefined
+      }
       return
     case 'AT_AddConstraint': {
       const constraint = nodeOf(command.def, 'Constraint')
@@ -239,11 +293,15 @@ function foldAlterCommand(draft: SchemaDraft, table: DraftTable, command: AlterT
       return
     case 'AT_AttachPartition':
     case 'AT_DetachPartition': {
-      const relation = nodeOf(command.def, 'PartitionCmd')?.name
-      if (relation === undefined) return
-      const partition = tableOf(draft, relation, context.site)
-      if (command.subtype === 'AT_AttachPartition') partition.partitionOf = table.name
-      else delete partition.partitionOf
+      const attach = nodeOf(command.def, 'PartitionCmd')
+      if (attach?.name === undefined) return
+      const partition = tableOf(draft, attach.name, context.site)
+      delete partition.partitionOf
+      delete partition.defaultPartition
+      if (command.subtype === 'AT_AttachPartition' && !isPartitionOf(draft, table.name, partition.name)) {
+        partition.partitionOf = table.name
+        if (attach.bound?.is_default) partition.defaultPartition = true
+      }
       return
     }
     default:
@@ -313,7 +371,9 @@ function foldRename(draft: SchemaDraft, rename: RenameStmt | undefined): void {
   } else if (rename.renameType === 'OBJECT_COLUMN') {
     if (subname !== undefined) renameColumn(table, subname, newname)
   } else if (rename.renameType === 'OBJECT_TABCONSTRAINT') {
-    for (const part of [...table.keys, ...table.foreignKeys]) if (part.name === subname) part.name = newname
+    for (const part of [...table.keys, ...table.foreignKeys, ...table.checks]) {
+      if (part.name === subname) part.name = newname
+    }
     noteOwner(draft, newname, table)
   } else {
     renameTable(draft, name, textName(name.includes('.') ? name.slice(0, name.indexOf('.')) : 'public', newname))
@@ -329,12 +389,6 @@ function searchPathOf(args: readonly Node[]): string[] {
     .map((argument) => nodeOf(argument, 'A_Const')?.sval?.sval)
     .filter((schema) => schema !== undefined && schema !== '' && schema !== '$user' && schema !== 'pg_catalog')
   return schemas.length === 0 ? ['public'] : (schemas as string[])
-}
-
-/** The strings of a (qualified) name in the parse tree. */
-function namesOf(object: Node): string[] {
-  const items = nodeOf(object, 'List')?.items ?? [object]
-  return items.map((item) => nodeOf(item, 'String')?.sval).filter((part) => part !== undefined)
 }
 
 function lastString(names: readonly Node[] | undefined): string | undefined {

@@ -180,3 +180,14 @@ test('a declaration ends where its comma or parenthesis is, past strings, quotes
   const spans = schemaOf(text).tables[0]?.columns.map(({ site: { span } }) => text.slice(span.start, span.end))
   expect(spans).toEqual(declarations)
 })
+
+test('partitions that the text puts into a circle, which PostgreSQL refuses, are in none', () => {
+  const schema = schemaOf(
+    'CREATE TABLE a (x int) PARTITION BY RANGE (x); ALTER TABLE a ATTACH PARTITION a DEFAULT;' +
+      'CREATE TABLE b PARTITION OF a DEFAULT; ALTER TABLE b ATTACH PARTITION a DEFAULT;',
+  )
+  expect(schema.tables.map(({ name, partitionOf }) => [name, partitionOf])).toEqual([
+    ['a', undefined],
+    ['b', 'a'],
+  ])
+})

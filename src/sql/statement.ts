@@ -31,3 +31,10 @@ export function nodeOf<T extends NodeTag>(node: Node | undefined, tag: T): NodeO
   if (node === undefined) return undefined
   return (node as unknown as Record<string, unknown>)[tag] as NodeOf<T> | undefined
 }
+
+/** The parts of a (qualified) name in the parse tree: a list of strings, one string, a type's or a function's name. */
+export function namesOf(name: Node | undefined): string[] {
+  const list = nodeOf(name, 'List')?.items ?? nodeOf(name, 'TypeName')?.names ?? nodeOf(name, 'ObjectWithArgs')?.objname
+  const items = list ?? (name ? [name] : [])
+  return items.map((item) => nodeOf(item, 'String')?.sval).filter((part) => part !== undefined)
+}

@@ -28,6 +28,17 @@ export function readStringLiteral(token: string): StringValue | undefined {
   return readQuoted(token, start, /^e/i.test(quote))
 }
 
+/**
+ * The offset in a literal's token at which `value`, its value, stands letter for letter; undefined where it is written
+ * otherwise, with quotes doubled or with escapes.
+ */
+export function writtenValueStart(token: string, value: string): number | undefined {
+  const quote = opening.exec(token)?.[0]
+  if (quote === undefined) return undefined
+  const closing = quote.startsWith('$') ? quote : "'"
+  return token === `${quote}${value}${closing}` ? quote.length : undefined
+}
+
 function readQuoted(token: string, start: number, escapes: boolean): StringValue {
   let value = ''
   const offsets: number[] = []

@@ -208,12 +208,12 @@ function objectChanges(events: readonly RecorderEvent[]): Pick<Observation, 'cre
       }
     } else if (event.kind === 'drop') {
       const relations = new Set(event.objects.flatMap(({ oid, name }) => (oid === 0 ? [] : [name])))
-      for (const { oid, objectType, name, original } of event.objects) {
+      for (const { oid, objectType, name, original, normal } of event.objects) {
         if (isTemporary(name) || name.includes('pg_toast.')) continue
         // A relation's row type and its array go with it and say nothing.
         if (objectType === 'type' && oid === 0 && !original && relations.has(name.replace(/\[\]$/, ''))) continue
         if (original) named.push({ objectType, name })
-        else cascaded.push({ objectType, name, cascaded: true })
+        else cascaded.push({ objectType, name, cascaded: true, ...(normal && { dependent: true }) })
       }
     }
   }

@@ -172,9 +172,10 @@ test('locks of earlier statements are told as held while a later one of the tran
   ])
 })
 
-test('what a CASCADE takes along comes after what was named', async () => {
+test('what a CASCADE takes along comes after what was named; what depended on it is told from its parts', async () => {
   const trace = await traceOf({
-    '1.sql': 'create table a (x int primary key); create view v as select x from a; create view w as select x from v',
+    '1.sql':
+      'create table a (x serial primary key); create view v as select x from a; create view w as select x from v',
     '2.sql': 'drop table a cascade',
   })
   const [drop] = tracesOf(trace, '2.sql')
@@ -184,6 +185,12 @@ test('what a CASCADE takes along comes after what was named', async () => {
   expect(drop?.status === 'traced' && drop.observation.dropped).toContainEqual({
     objectType: 'view',
     name: 'public.w',
+    cascaded: true,
+    dependent: true,
+  })
+  expect(drop?.status === 'traced' && drop.observation.dropped).toContainEqual({
+    objectType: 'index',
+    name: 'public.a_pkey',
     cascaded: true,
   })
 })

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
 
 /** Changes with everything below that decides what is recorded; part of every cache key. */
-export const recorderVersion = 2
+export const recorderVersion = 3
 
 /** The schema of the recorder's functions. It belongs to the superuser; whoever runs the statements may only call. */
 export const recorderSchema = 'kei_trace'
@@ -131,12 +131,15 @@ export interface DroppedObject {
   oid: number
   objectType: string
   name: string
+  /** Named by the statement. */
   original: boolean
+  /** A normal dependency led to it: one that stops a drop without CASCADE. */
+  normal: boolean
 }
 
 type RawEvent = {
   ddl?: [string, string, string | null][] | null
-  drop?: [number, string, string, boolean][] | null
+  drop?: [number, string, string, boolean, boolean][] | null
   rewrite?: [number, string]
 }
 
@@ -153,7 +156,9 @@ export function decodeEvent(detail: string): RecorderEvent | undefined {
     return { kind: 'ddl', commands }
   }
   if (raw.drop !== undefined) {
-    const objects = (raw.drop ?? []).map(([oid, objectType, name, original]) => ({ oid, objectType, name, original }))
+    const objects = (raw.drop ?? []).map(([oid, objectType, name, original, normal]) => {
+      return { oid, objectType, name, original, normal }
+    })
     return { kind: 'drop', objects }
   }
   if (raw.rewrite !== undefined) return { kind: 'rewrite', oid: raw.rewrite[0], relation: raw.rewrite[1] }
@@ -279,7 +284,7 @@ begin
   raise notice using message = '${mark}', detail = (
     select json_build_object('drop', json_agg(
       json_build_array(case when classid = 'pg_class'::regclass then objid::int8 else 0 end, object_type,
-        object_identity, original)))
+        object_identity, original, normal)))
     from pg_event_trigger_dropped_objects())::text;
 end
 $function$;

@@ -32,6 +32,15 @@ describe('newMigration', () => {
     ])
   })
 
+  it('frames code for goose, which would cut it at its semicolons', () => {
+    const up = 'SELECT 1;\nDO $$\nBEGIN\n  PERFORM 1;\nEND $$;\nSELECT 2;'
+    const [file] = newMigration({ layout: 'goose', path: 'm' }, '3', { ...draft, up, down: '' })
+    expect(file?.text).toBe(
+      '-- +goose NO TRANSACTION\n-- +goose Up\nSELECT 1;\n' +
+        '-- +goose StatementBegin\nDO $$\nBEGIN\n  PERFORM 1;\nEND $$;\n-- +goose StatementEnd\nSELECT 2;\n',
+    )
+  })
+
   it("makes Prisma's folder, whose version carries a name", () => {
     expect(newMigration({ layout: 'prisma', path: 'p' }, '20260101000000_init', { ...draft, down: '' })).toEqual([
       { file: 'p/20260101000001_add_it/migration.sql', text: 'SELECT 1;\n' },

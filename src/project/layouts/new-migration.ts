@@ -1,4 +1,6 @@
 import type { LayoutName } from '../../config/config.ts'
+import { skipSpace } from '../../sql/blank.ts'
+import { tokenEnd } from '../../sql/token.ts'
 import { joinPath } from '../folder.ts'
 
 /** What goes into one more migration. */
@@ -11,6 +13,8 @@ export interface MigrationText {
   down: string
   /** Whether a statement in it cannot run in a transaction block: CREATE INDEX CONCURRENTLY. */
   outsideTransaction: boolean
+  /** Whether it has code that commits, which kei's runner wants to be told. */
+  commits?: boolean
 }
 
 /**
@@ -27,18 +31,61 @@ export function newMigration(
   const down = migration.down.trim() === '' ? undefined : `${migration.down.trim()}\n`
   const inFolder = (file: string, text: string) => ({ file: joinPath(folder.path, file), text })
   switch (folder.layout) {
-    case 'kei':
-      return [inFolder(`${stem}.sql`, up), ...(down === undefined ? [] : [inFolder(`${stem}.down.sql`, down)])]
+    case 'kei': {
+      const head = migration.commits ? '-- kei: transaction none\n' : ''
+      return [
+        inFolder(`${stem}.sql`, `${head}${up}`),
+        ...(down === undefined ? [] : [inFolder(`${stem}.down.sql`, down)]),
+      ]
+    }
     case 'golang-migrate':
       return [inFolder(`${stem}.up.sql`, up), ...(down === undefined ? [] : [inFolder(`${stem}.down.sql`, down)])]
     case 'prisma':
       return [inFolder(`${stem}/migration.sql`, up)]
     case 'goose': {
       const head = migration.outsideTransaction ? '-- +goose NO TRANSACTION\n' : ''
-      const back = down === undefined ? '' : `\n-- +goose Down\n${down}`
-      return [inFolder(`${stem}.sql`, `${head}-- +goose Up\n${up}${back}`)]
+      const back = down === undefined ? '' : `\n-- +goose Down\n${framed(down)}`
+      return [inFolder(`${stem}.sql`, `${head}-- +goose Up\n${framed(up)}${back}`)]
     }
   }
+}
+
+/** Goose ends a statement at every semicolon that ends a line, in code too, unless a frame is around the statement. */
+function framed(text: string): string {
+  let result = ''
+  let from = 0
+  let hasInner = false
+  for (let at = skipSpace(text, 0); at < text.length; at = skipSpace(text, at)) {
+    const end = tokenEnd(text, at)
+    const token = text.slice(at, end)
+    at = end
+    if (token !== ';') {
+      hasInner ||= token.includes(';')
+      continue
+    }
+    const statement = text.slice(from, end)
+    const start = statement.length - statement.trimStart().length
+    result += hasInner
+      ? `${statement.slice(0, start)}-- +goose StatementBegin\n${statement.slice(start)}\n-- +goose StatementEnd`
+      : statement
+    from = end
+    hasInner = false
+  }
+  return result + text.slice(from)
+}
+
+/** The files of several more migrations, one after another. */
+export function newMigrations(
+  folder: { layout: LayoutName; path: string },
+  after: string | undefined,
+  migrations: readonly MigrationText[],
+): { file: string; text: string }[] {
+  let version = after
+  return migrations.flatMap((migration) => {
+    const files = newMigration(folder, version, migration)
+    version = nextVersion(version)
+    return files
+  })
 }
 
 /**

@@ -1,6 +1,6 @@
 import { exitCodes } from '../../../errors.ts'
 import type { RelationLock } from '../../../findings/lock-mode.ts'
-import type { PlannedMigration, PlannedStatement, PlannedStep, RunPlan } from '../../../migrate/plan.ts'
+import type { PlannedIgnore, PlannedMigration, PlannedStatement, PlannedStep, RunPlan } from '../../../migrate/plan.ts'
 import { redactText } from '../../../sql/redact.ts'
 import { printable } from '../../../sql/printable.ts'
 import { defineCommand } from '../../command.ts'
@@ -15,8 +15,8 @@ export const migratePlan = defineCommand({
   summary: 'Show what `up` would do',
   description:
     'Shows the pending statements, which of them run in one transaction, which locks they take and what they rewrite, ' +
-    'as seen when the whole history ran on a throw-away PostgreSQL; and who holds locks in the way on the database ' +
-    'now. It only reads.\n\n' +
+    'as seen when the whole history ran on a throw-away PostgreSQL; the reasons that ignore comments give for them; ' +
+    'and who holds locks in the way on the database now. It only reads.\n\n' +
     'Exit code: 0 planned, 1 `up` would refuse, 2 wrong usage, 3 no connection.',
   arguments: [],
   options: [
@@ -74,9 +74,13 @@ function print(plan: RunPlan, out: Output): void {
   out.write(`${lines.map(printable).join('\n')}\n`)
 }
 
-function migrationLines({ file, done, steps }: PlannedMigration): string[] {
+function migrationLines({ file, done, ignores, steps }: PlannedMigration): string[] {
   const applied = done === 0 ? '' : `  (${plural(done, 'statement')} applied already)`
-  return [`${file}${applied}`, ...steps.flatMap(stepLines), '']
+  return [`${file}${applied}`, ...ignores.map((each) => `  ${ignoreText(each)}`), ...steps.flatMap(stepLines), '']
+}
+
+function ignoreText({ rule, reason }: PlannedIgnore): string {
+  return `ignores ${rule}: ${reason}`
 }
 
 function stepLines(step: PlannedStep): string[] {
@@ -92,9 +96,12 @@ function stepLines(step: PlannedStep): string[] {
   return lines
 }
 
-function statementLines({ number, line, text, trace }: PlannedStatement): string[] {
+function statementLines({ number, line, text, ignores, trace }: PlannedStatement): string[] {
   const [first = '', ...rest] = text.split('\n')
-  const lines = [`    ${number}. line ${line}: ${first}${rest.length > 0 ? ' …' : ''}`]
+  const lines = [
+    `    ${number}. line ${line}: ${first}${rest.length > 0 ? ' …' : ''}`,
+    ...ignores.map((each) => `         ${ignoreText(each)}`),
+  ]
   if (trace === undefined) return lines
   if (trace.status === 'not-traced') return [...lines, `         not seen: ${trace.cause}`]
   const { locks, rewrites, indexRebuilds, scans, destroys, edited } = trace
