@@ -3,7 +3,8 @@
  * Writes what is generated from the rules.
  *
  *   node scripts/generate-rules.js registry [--check]   src/rules/registry.ts, from the listing of src/rules
- *   node scripts/generate-rules.js pages [--check]      docs/rules/*.md, from dist: run `npm run build` before
+ *   node scripts/generate-rules.js pages [--check]      docs/rules/*.md and docs/reference/locks.md, from dist: run
+ *                                                       `npm run build` before
  *
  * With --check nothing is written; exit 1 when a file is stale, missing or left over.
  */
@@ -44,6 +45,12 @@ async function pages() {
   return new Map([['README.md', rulesIndex(allRules)], ...allRules.map((rule) => [`${rule.id}.md`, rulePage(rule)])])
 }
 
+async function locks() {
+  const { locksPage } = await import('../dist/rules/lock-table/page.js')
+  const { loadParser } = await import('../dist/sql/parse.js')
+  return new Map([['locks.md', locksPage(await loadParser())]])
+}
+
 function readIfThere(path) {
   try {
     return readFileSync(path, 'utf8')
@@ -77,7 +84,10 @@ async function main([what, flag]) {
     const files = new Map([['registry.ts', registryText()]])
     return settle(join(root, 'src/rules'), files, () => false, check)
   }
-  if (what === 'pages') return settle(join(root, 'docs/rules'), await pages(), isPage, check)
+  if (what === 'pages') {
+    const settled = settle(join(root, 'docs/rules'), await pages(), isPage, check)
+    return settle(join(root, 'docs/reference'), await locks(), () => false, check) && settled
+  }
   console.error('usage: node scripts/generate-rules.js registry|pages [--check]')
   process.exitCode = 2
   return true

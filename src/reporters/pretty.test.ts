@@ -44,6 +44,16 @@ const report: CheckReport = {
     ignored: 1,
   },
   findings: [finding],
+  ignored: [
+    {
+      rule: 'no-drop-table',
+      message: 'DROP TABLE destroys public.u with all rows',
+      location: { kind: 'file', file: 'm/1_a.sql', line: 7, column: 1, endLine: 7, endColumn: 9 },
+      reason: 'moved\u001b[2K in May',
+      destructive: true,
+    },
+    { rule: 'prefer-gin', message: 'a B-tree', location: finding.location, reason: 'only a key is asked for' },
+  ],
   unknown: [{ rule: 'prefer-gin', needs: 'a trace', count: 2 }],
   notTraced: [
     { file: 'm/1_a.sql', line: 3, cause: 'no such role' },
@@ -76,6 +86,9 @@ Could not be decided:
 
 To be known:
   something was stubbed
+
+Acknowledged:
+  DROP TABLE destroys public.u with all rows – moved\\x1b[2K in May (m/1_a.sql:7)
 
 1 migration in m (kei): 4 statements, 2 of them run on PostgreSQL 17.10
 1 error

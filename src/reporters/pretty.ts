@@ -26,6 +26,7 @@ export const pretty: Reporter = (report, context) => {
     ...notTracedTexts(report, context, colours),
     ...unknownTexts(report, colours),
     ...noticeTexts(report, context, colours),
+    ...acknowledgedTexts(report, context, colours),
     summaryText(report, colours),
   ]
   return `${parts.join('\n\n')}\n`
@@ -146,6 +147,16 @@ function noticeTexts(report: CheckReport, context: ReporterContext, colours: Col
   return [
     [colours.bold('To be known:'), ...report.notices.flatMap((notice) => wrap(notice, context.width, '  '))].join('\n'),
   ]
+}
+
+/** What somebody answers for: ignored findings about lost rows or values. The rest is only counted. */
+function acknowledgedTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
+  const lines = report.ignored.flatMap(({ destructive, message, reason, location }) => {
+    if (destructive !== true) return []
+    const place = location.kind === 'file' ? placeText(location) : printable(formatLocation(location))
+    return wrap(`${message} – ${reason} (${place})`, context.width, '  ')
+  })
+  return lines.length === 0 ? [] : [[colours.bold('Acknowledged:'), ...lines].join('\n')]
 }
 
 function summaryText(report: CheckReport, colours: Colours): string {

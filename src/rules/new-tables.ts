@@ -1,13 +1,17 @@
 import { textNameOf } from '../sql/identifier.ts'
+import { namedObjects } from '../sql/named-objects.ts'
 import { textName, unqualified } from '../sql/schema-draft.ts'
 import type { Statement } from '../sql/statement.ts'
 import { statementOf } from '../sql/statement.ts'
 import { observationOf } from './observed.ts'
-import type { MigrationSubject } from './subject.ts'
+import type { MigrationSubject, StatementSubject } from './subject.ts'
 
 const known = new WeakMap<MigrationSubject, Map<string, number>>()
 
-/** Whether the file itself creates the table before its statement number `before`: nobody uses it yet. */
+/**
+ * Whether the file itself creates the table before its statement number `before`: nobody uses it yet. A table that code
+ * creates is new for all of that code, unless the code names it earlier: DROP TABLE t, CREATE TABLE t.
+ */
 export function isNewTable(migration: MigrationSubject, table: string, before: number): boolean {
   let created = known.get(migration)
   if (created === undefined) known.set(migration, (created = newTables(migration)))
@@ -19,30 +23,45 @@ export function isNewTable(migration: MigrationSubject, table: string, before: n
 function newTables(migration: MigrationSubject): Map<string, number> {
   const created = new Map<string, number>()
   for (const subject of migration.statements) {
-    const { statement } = subject
-    const observation = observationOf(subject)
-    if (observation) {
-      for (const { objectType, name } of observation.created) {
-        if (objectType === 'table' || objectType === 'materialized view') created.set(textNameOf(name), statement.index)
-      }
-    } else {
-      const name = createdByText(migration, statement)
-      if (name !== undefined) created.set(name, statement.index)
+    const all = [subject, ...subject.inner]
+    const names =
+      observationOf(subject)?.created.flatMap(({ objectType, name }) =>
+        objectType === 'table' || objectType === 'materialized view' ? [textNameOf(name)] : [],
+      ) ?? all.flatMap((each) => createdByText(each) ?? [])
+    const { index } = subject.statement
+    const naming = firstNamings(subject)
+    for (const name of names) {
+      const first = naming.get(name)
+      // What no statement of the code names, SQL that it makes has created.
+      const isNewInCode = first === undefined ? subject.dynamic.length > 0 : createdByText(first) === name
+      created.set(name, isNewInCode ? index - 1 : index)
     }
-    const rename = renamedByText(statement)
-    if (rename && created.has(rename.from)) created.set(rename.to, statement.index)
+    for (const each of all) {
+      const rename = renamedByText(each.statement)
+      if (rename && created.has(rename.from)) created.set(rename.to, index)
+    }
   }
   return created
 }
 
-function createdByText(migration: MigrationSubject, statement: Statement): string | undefined {
+/** Of each name in the code the first statement that has it. */
+function firstNamings({ inner }: StatementSubject): Map<string, StatementSubject> {
+  const first = new Map<string, StatementSubject>()
+  for (const subject of inner) {
+    const { subjects, mentions } = namedObjects(subject.statement)
+    for (const name of [...subjects, ...mentions]) if (!first.has(name)) first.set(name, subject)
+  }
+  return first
+}
+
+function createdByText({ migration, statement, within }: StatementSubject): string | undefined {
   const create = statementOf(statement, 'CreateStmt')
   const createAs = statementOf(statement, 'CreateTableAsStmt')
   const relation = create?.relation ?? createAs?.into?.rel ?? statementOf(statement, 'SelectStmt')?.intoClause?.rel
   if (relation?.relname === undefined) return undefined
   const name = textName(relation.schemaname ?? 'public', relation.relname)
-  if (!create?.if_not_exists && !createAs?.if_not_exists) return name
-  // IF NOT EXISTS creates nothing when an earlier file did.
+  if (within === undefined && !create?.if_not_exists && !createAs?.if_not_exists) return name
+  // IF NOT EXISTS creates nothing when an earlier file did; code may ask in its own way.
   const site = migration.history.schema.tables.find((table) => table.name === name)?.site
   return site === undefined || site.file === migration.file ? name : undefined
 }

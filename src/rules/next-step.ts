@@ -5,7 +5,8 @@ export function showFiles(files: readonly NewFile[]): string {
   return files.map(({ file, text }) => `${file}\n${indent(text.trimEnd())}`).join('\n')
 }
 
-function indent(text: string): string {
+/** Every line two columns to the right. */
+export function indent(text: string): string {
   return text
     .split('\n')
     .map((line) => (line === '' ? '' : `  ${line}`))

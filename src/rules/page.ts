@@ -6,7 +6,7 @@ export function rulePage(rule: Rule): string {
   const parts = [
     `# ${rule.id}`,
     `${rule.summary}.`,
-    `${capital(rule.severity)} · ${rule.category} · since ${rule.since}${rule.changes ? ' · has fixes' : ''}`,
+    headline(rule),
     section('Why', rule.why),
     section('Instead', rule.instead),
     section('Examples', ...rule.examples.map(exampleText)),
@@ -19,6 +19,13 @@ export function rulePage(rule: Rule): string {
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
+function headline(rule: Rule): string {
+  const parts = [capital(rule.severity), rule.category, `since ${rule.since}`]
+  if (rule.destructive) parts.push('destructive')
+  if (rule.changes) parts.push('has fixes')
+  return parts.join(' · ')
+}
+
 /** docs/rules/README.md: every rule in a table, by category. */
 export function rulesIndex(rules: readonly Rule[]): string {
   const categories = [...new Set(rules.map((rule) => rule.category))].sort()
@@ -28,7 +35,9 @@ export function rulesIndex(rules: readonly Rule[]): string {
       .map((rule) => `| [${rule.id}](${rule.id}.md) | ${rule.severity} | ${rule.summary} |`)
     return `## ${capital(category)}\n\n| Rule | Severity | Finds |\n|---|---|---|\n${rows.join('\n')}`
   })
-  const opening = 'Every page is made from the rule’s own source file. `kei rule NAME` prints the same page.'
+  const opening =
+    'Every page is made from the rule’s own source file. `kei rule NAME` prints the same page. What each statement ' +
+    'locks, rewrites and reads stands in [Locks](../reference/locks.md).'
   return `# Rules\n\n${opening}\n\n${tables.join('\n\n')}\n`
 }
 
@@ -41,9 +50,10 @@ function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
 }
 
-function exampleText({ title, setup, bad, good }: RuleExample): string {
+function exampleText({ title, setup, bad, good, majors }: RuleExample): string {
   return [
     `### ${title}`,
+    ...(majors === undefined ? [] : [`On PostgreSQL ${majors.join(' and ')}:`]),
     ...(setup === undefined ? [] : [`After a released migration:\n\n${sqlBlock(setup)}`]),
     `Found:\n\n${filesText(bad)}`,
     `Not found:\n\n${filesText(good)}`,
@@ -114,10 +124,13 @@ function ignoreText(rule: Rule): string {
   if (rule.subject === 'ignore' || rule.subject === 'unreadable') {
     return `It cannot be ignored by a comment. \`"rules": { "${rule.id}": "off" }\` in \`kei.jsonc\` turns it off.`
   }
+  const acknowledged = rule.destructive
+    ? '\n\nThe rule is destructive: every report shows the reason, and `kei migrate plan` shows it beside the statement.'
+    : ''
   return (
     `Before the statement, or with \`ignore-file\` anywhere in the file:\n\n` +
     `${sqlBlock(`-- kei: ignore ${rule.id}: the reason`)}\n\n` +
     `\`"rules": { "${rule.id}": "off" }\` in \`kei.jsonc\` turns it off everywhere; \`"note"\`, \`"warning"\` and ` +
-    `\`"error"\` change its severity.`
+    `\`"error"\` change its severity.${acknowledged}`
   )
 }

@@ -73,6 +73,10 @@ export interface RuleExample {
   at: string
   /** Gives no finding of this rule. */
   good: string | ExampleFile[]
+  /** The majors that it is about. Default: all supported. */
+  majors?: readonly [Major, ...Major[]]
+  /** SQLSTATE with which PostgreSQL refuses `bad` there: its trace ends at that. */
+  fails?: string
 }
 
 export interface ExampleFile {
@@ -123,6 +127,8 @@ export interface Rule<K extends SubjectKind = SubjectKind> {
    * does (`change`), a count for released files.
    */
   about: 'state' | 'change' | 'file'
+  /** What it finds can lose rows or values for good: an ignore comment on it is an acknowledgement that reports show. */
+  destructive?: true
   /** Evidence it can use; the first is enough for a finding. */
   needs: readonly Evidence['kind'][]
   /** One sentence, no full stop: what it finds. */

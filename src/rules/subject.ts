@@ -5,6 +5,7 @@ import type { RoundTrip } from '../findings/round-trip.ts'
 import type { IgnoreComment } from '../sql/ignore.ts'
 import type { Span } from '../sql/positions.ts'
 import type { Statement } from '../sql/statement.ts'
+import type { SchemaDraft } from '../sql/schema-draft.ts'
 import type { SchemaText } from '../sql/schema-text.ts'
 import type { StatementGroup, TransactionMode } from '../sql/transactions.ts'
 
@@ -26,6 +27,8 @@ export interface MigrationSubject {
   groups: StatementGroup[]
   /** Its way back, while that can still be changed: of a file that is neither released nor said to be irreversible. */
   down?: DownSubject
+  /** Whether it has a way back at all. `none`: its layout has no down sections. */
+  wayBack: 'written' | 'irreversible' | 'missing' | 'none'
   /** The folder it belongs to; `history.migrations` holds it. */
   history: HistorySubject
 }
@@ -47,8 +50,41 @@ export interface DownSubject {
 export interface StatementSubject {
   statement: Statement
   migration: MigrationSubject
-  /** What the shadow showed; undefined when nothing was traced. */
+  /** What the shadow showed; undefined when nothing was traced. For a statement in code, what all of the code did. */
   trace?: StatementTrace
+  /**
+   * The statement whose code this one stands in: a DO block, or what calls a function of the history. `statement` has
+   * the number of that one, and the offsets of its own text in `migration.file` where the code is written out there;
+   * else those of what makes the text, or of `within`.
+   */
+  within?: StatementSubject
+  /** For a statement of a function that is called: where the function is made. */
+  definedAt?: DefinedAt
+  /**
+   * The statements that its code is seen to send, in the order of the code, through all that it calls; none of them
+   * has inner ones itself. Queries that only read are not among them.
+   */
+  inner: StatementSubject[]
+  /** What its code sends but the text does not show. */
+  dynamic: DynamicPart[]
+}
+
+/** The statement that makes a function or procedure. */
+export interface DefinedAt {
+  /** Of the function, without its schema. */
+  name: string
+  file: string
+  /** The decoded text of the file. */
+  text: string
+  span: Span
+}
+
+/** SQL that code makes while it runs. */
+export interface DynamicPart {
+  /** In a few words: `EXECUTE of query_text`. */
+  text: string
+  /** Whether the code reads rows of the user's tables, so that other rows may make other SQL. */
+  fromRows: boolean
 }
 
 /** A whole folder, in order, with the schema that it leaves. */
@@ -58,12 +94,19 @@ export interface HistorySubject {
   migrations: MigrationSubject[]
   /** The schema as the statements' text shows it; names resolved as far as the text allows. */
   schema: SchemaText
+  /**
+   * The schema as the text shows it just before a statement; before the statement around it for one in code. It is
+   * changed by the next call, and cheap only where statements are asked for in their order.
+   */
+  before(subject: StatementSubject): SchemaDraft
   /** The schema that the traced history left on a real server; undefined when nothing was traced. */
   catalog?: Catalog
   /** Whether every statement was traced: only then may absence from `catalog` be called absence. */
   complete: boolean
   /** The files of one more migration, numbered after version `after` (default: the last), as the layout writes one. */
   newMigration(draft: MigrationDraft, after?: string): NewFile[]
+  /** The files of several more migrations, one after another. */
+  newMigrations(drafts: readonly MigrationDraft[]): NewFile[]
 }
 
 /** What a fix puts into a migration of its own. */
@@ -73,8 +116,10 @@ export interface MigrationDraft {
   /** Statements with their semicolons. */
   up: string
   down: string
-  /** Whether a statement in it cannot run in a transaction block: CREATE INDEX CONCURRENTLY. */
+  /** Whether a statement in it cannot run in a transaction block: CREATE INDEX CONCURRENTLY, a DO block that commits. */
   outsideTransaction: boolean
+  /** Whether it has code that commits, which kei's runner wants to be told by `-- kei: transaction none`. */
+  commits?: boolean
 }
 
 /** A file that could not be parsed or read. */

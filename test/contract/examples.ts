@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { judge } from '../../src/check/judge.ts'
+import type { Judgement } from '../../src/check/judge.ts'
 import { historySubject, parseFolder } from '../../src/check/read-folder.ts'
 import type { ParsedFolder, TracedFolder } from '../../src/check/read-folder.ts'
 import { enableRules } from '../../src/check/rule-settings.ts'
@@ -26,7 +27,6 @@ export interface ExampleMigration {
 
 const folder = 'migrations'
 const downSuffix = '.down.sql'
-const project = 'the tests of kei'
 const parser = await loadParser()
 
 /** The migrations that `bad` or `good` of an example stands for, oldest first. */
@@ -51,6 +51,8 @@ export function applyFix(migrations: readonly ExampleMigration[], { edits, newFi
 export interface Judged {
   /** Of the one rule. */
   findings: Finding[]
+  /** Of the others. */
+  others: Finding[]
   /** What the one rule could not decide. */
   unknown: string[]
   traced?: TracedFolder
@@ -60,6 +62,8 @@ export interface Judged {
 export interface Runner {
   layout: LayoutName
   mode: TransactionMode
+  /** Whose shadow server traces it. Default: that of the tests. */
+  project?: string
 }
 
 const kei: Runner = { layout: 'kei', mode: 'grouped' }
@@ -67,7 +71,8 @@ const kei: Runner = { layout: 'kei', mode: 'grouped' }
 /**
  * What `kei check` finds by `rule` in these migrations, by the text alone or with a trace on `major`; all rules run, so
  * that ignore comments mean what they mean.
- * @throws Error when a statement of a traced history does not run.
+ * @param fails the SQLSTATE with which one of the statements is refused; the trace ends there.
+ * @throws Error when a statement of a traced history does not run, or none is refused as said.
  */
 export async function judgeExample(
   rule: Rule,
@@ -75,10 +80,36 @@ export async function judgeExample(
   major: Major,
   how: 'text' | 'trace',
   runner = kei,
+  fails?: string,
 ): Promise<Judged> {
+  const { findings, unknown, traced } = await judgeMigrations(migrations, major, how, runner)
+  let isRefused = false
+  for (const { file } of migrations) {
+    for (const statement of traced?.statements(file) ?? []) {
+      isRefused ||= fails !== undefined && statement.status === 'failed' && statement.sqlstate === fails
+      if (statement.status === 'traced' || isRefused) continue
+      throw new Error(`${file}: ${statement.status}: ${statement.cause}`)
+    }
+  }
+  if (traced && fails !== undefined && !isRefused) throw new Error(`no statement was refused with ${fails}`)
+  return {
+    findings: findings.filter((finding) => finding.rule === rule.id),
+    others: findings.filter((finding) => finding.rule !== rule.id),
+    unknown: unknown.filter((entry) => entry.rule === rule.id).map((entry) => entry.needs),
+    ...(traced && { traced }),
+  }
+}
+
+/** What `kei check` finds in these migrations, by the text alone or with a trace on `major`. */
+export async function judgeMigrations(
+  migrations: readonly ExampleMigration[],
+  major: Major,
+  how: 'text' | 'trace',
+  runner = kei,
+): Promise<Judgement & { traced?: TracedFolder }> {
   const parsed = parseFolder(parser, folderOf(migrations, runner))
   const traced = how === 'trace' ? await traceParsed(parsed, major, runner) : undefined
-  const { findings, unknown } = judge(
+  const judgement = judge(
     {
       histories: [historySubject(parsed, traced)],
       unreadable: parsed.unreadable,
@@ -88,14 +119,11 @@ export async function judgeExample(
     enableRules(allRules, {}),
     { major, all: true, knownRules: allRules.map(({ id }) => id) },
   )
-  return {
-    findings: findings.filter((finding) => finding.rule === rule.id),
-    unknown: unknown.filter((entry) => entry.rule === rule.id).map((entry) => entry.needs),
-    ...(traced && { traced }),
-  }
+  return { ...judgement, ...(traced && { traced }) }
 }
 
-async function traceParsed(parsed: ParsedFolder, major: Major, { layout }: Runner): Promise<TracedFolder> {
+async function traceParsed(parsed: ParsedFolder, major: Major, runner: Runner): Promise<TracedFolder> {
+  const { layout, project = 'the tests of kei' } = runner
   // Evidence of an earlier run must not stand in for this one.
   rmSync(evidencePath(cacheFolder(), { project, folder, major }), { force: true })
   const trace = await traceHistory({
@@ -112,11 +140,6 @@ async function traceParsed(parsed: ParsedFolder, major: Major, { layout }: Runne
       ...(down && { down }),
     })),
   })
-  for (const { file, statements } of trace.files) {
-    for (const statement of statements) {
-      if (statement.status !== 'traced') throw new Error(`${file}: ${statement.status}: ${statement.cause}`)
-    }
-  }
   const byFile = new Map(trace.files.map((each) => [each.file, each]))
   return {
     catalog: trace.catalog,

@@ -3,32 +3,29 @@ import { DatabaseError } from 'pg'
 import type { Client } from 'pg'
 import { compareLockModes, lockModeFromCatalog } from '../../src/findings/lock-mode.ts'
 import type { LockMode } from '../../src/findings/lock-mode.ts'
-import { quoteIdentifier } from '../../src/sql/identifier.ts'
-import { loadParser } from '../../src/sql/parse.ts'
-import { statementOf } from '../../src/sql/statement.ts'
-import type { Statement } from '../../src/sql/statement.ts'
-import { behaviourOf } from '../../src/sql/transactions.ts'
 
-/** What a real server showed of a statement, on relations that were there before it. */
+/** What a real server showed of a statement, on relations that were there before it, by their names of then. */
 export interface Measurement {
-  /** Strongest mode held on each table and index when the statement had run, or while it waited. */
+  /** Strongest mode held on each relation when the statement had run; outside a block also what it waited for. */
   locks: Record<string, LockMode>
-  /** Tables with new storage. Undefined where it was not read. */
-  rewrites?: string[]
-  /** Tables read from end to end. Undefined where it was not read. */
-  scans?: string[]
+  /** Tables and materialized views with new storage, by name; not those that were emptied. */
+  rewrites: string[]
+  /** Tables of which the server counted a sequential scan, by name. */
+  scans: string[]
 }
 
-const parser = await loadParser()
-
-/** Runs a statement as its transaction behaviour demands and says what it did. */
+/**
+ * Runs a statement and says what it did: in a transaction, or parked where the server refuses it in one.
+ * @throws DatabaseError when it fails.
+ */
 export async function measure(client: Client, statement: string, connect: () => Promise<Client>): Promise<Measurement> {
-  const parsed = parser.parse(statement)
-  if (parsed.kind !== 'parsed') throw new Error(`${parsed.message}: ${statement}`)
-  const [only] = parsed.statements
-  return only !== undefined && behaviourOf(only) === 'outside'
-    ? measureParked(client, only, connect)
-    : measureInTransaction(client, statement)
+  try {
+    return await measureInTransaction(client, statement)
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.code !== refusedInTransaction) throw error
+    await client.query('ROLLBACK')
+    return measureParked(client, statement, connect)
+  }
 }
 
 /** The SQLSTATE with which the statement fails; undefined when it succeeds. */
@@ -44,116 +41,178 @@ export async function failureOf(client: Client, statement: string): Promise<stri
   }
 }
 
-interface TableState {
+const refusedInTransaction = '25001'
+
+interface RelationState {
+  oid: string
   name: string
+  kind: string
   storage: string | null
+  isEmpty: boolean
   scans: string
 }
 
-// Oids below 16384 are the system's own.
-const tableStates = `
-  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_relation_filenode(c.oid)::text AS storage,
-    pg_catalog.pg_stat_get_xact_numscans(c.oid)::text AS scans
+interface RelationLockRow {
+  oid: string | null
+  mode: string
+  granted: boolean
+}
+
+// Oids below 16384 are the system's own. One of the two counters holds what the session has not handed over yet.
+const relationStates = `
+  SELECT c.oid::text, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, c.relkind AS kind,
+    pg_catalog.pg_relation_filenode(c.oid)::text AS storage, pg_catalog.pg_relation_size(c.oid) = 0 AS "isEmpty",
+    (pg_catalog.pg_stat_get_numscans(c.oid) + pg_catalog.pg_stat_get_xact_numscans(c.oid))::text AS scans
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_'`
+  WHERE c.oid >= 16384 AND n.nspname <> 'pg_toast'
+  ORDER BY 2`
 
-const heldLocks = `
-  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, l.mode
-  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE l.pid = $1 AND l.granted AND l.locktype = 'relation' AND l.relation >= 16384
-    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())`
+const locksOfSession = `SELECT l.relation::text AS oid, l.mode, l.granted FROM pg_catalog.pg_locks l WHERE l.pid = $1`
 
-const waitingLocks = `${heldLocks} AND EXISTS (SELECT FROM pg_catalog.pg_locks w WHERE w.pid = $1 AND NOT w.granted)`
+type RelationStates = ReadonlyMap<string, RelationState>
 
-const relationNames = `
-  SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) AS name
-  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid >= 16384`
+async function statesOf(client: Client): Promise<RelationStates> {
+  const { rows } = await client.query<RelationState>(relationStates)
+  return new Map(rows.map((row) => [row.oid, row]))
+}
+
+async function pidOf(client: Client): Promise<number | undefined> {
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid')
+  return rows[0]?.pid
+}
 
 async function measureInTransaction(client: Client, statement: string): Promise<Measurement> {
+  const [only] = await measureTransaction(client, [statement])
+  return only as Measurement
+}
+
+/**
+ * Runs statements in one transaction and commits it. What is said of each are its own rewrites and scans, and all locks
+ * that the transaction holds on what was there before it.
+ * @throws DatabaseError when one fails; the transaction is then still open.
+ */
+export async function measureTransaction(client: Client, statements: readonly string[]): Promise<Measurement[]> {
   await client.query('BEGIN')
-  const there = await namesOf(client)
-  const before = await states(client)
-  await client.query(statement)
-  const after = await states(client)
-  const pid = await client.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid')
-  const { rows } = await client.query<{ name: string; mode: string }>({ text: heldLocks, values: [pid.rows[0]?.pid] })
+  const there = await statesOf(client)
+  const pid = await pidOf(client)
+  const measured: Measurement[] = []
+  let before = there
+  for (const statement of statements) {
+    await client.query(statement)
+    const after = await statesOf(client)
+    const known = new Map([...before].filter(([oid]) => there.has(oid)))
+    measured.push({ locks: strongest(await locksHeld(client, pid), there), ...changes(known, after) })
+    before = after
+  }
   await client.query('COMMIT')
-  const changed = (test: (was: TableState, is: TableState) => boolean) =>
-    [...before].flatMap(([name, was]) => {
-      const is = after.get(name)
-      return is !== undefined && test(was, is) ? [name] : []
+  return measured
+}
+
+async function locksHeld(reader: Client, pid: number | undefined): Promise<RelationLockRow[]> {
+  const { rows } = await reader.query<RelationLockRow>({ text: locksOfSession, values: [pid] })
+  return rows
+}
+
+/** A session in the way of every statement that wants its table. */
+interface Parker {
+  session: Client
+  pid: number | undefined
+  /** What it gives back next, one after the other: first locks, then all it has. */
+  steps: string[]
+}
+
+/**
+ * Measures a statement that cannot run in a block. On each table stands a parker, which holds ACCESS EXCLUSIVE, then
+ * the modes that let the weaker ones through, then ACCESS SHARE with an old snapshot, as a transaction does that has
+ * read it, then nothing. Each time the statement waits for one of them its locks are read, the one it waits for among
+ * them, and that parker takes its next step. Only a lock on an index, given back between two waits, could be missed.
+ */
+async function measureParked(client: Client, statement: string, connect: () => Promise<Client>): Promise<Measurement> {
+  const pid = await pidOf(client)
+  const watcher = await connect()
+  const parkers: Parker[] = []
+  try {
+    await client.query(handOverCounters)
+    const before = await statesOf(watcher)
+    for (const relation of before.values()) {
+      if (isTable(relation)) parkers.push(await park(await connect(), relation))
+    }
+    let ended = false
+    const running = client.query(statement).finally(() => (ended = true))
+    // Whoever waits for it below learns of a failure; until then it must not count as unhandled.
+    running.catch(() => undefined)
+    const seen: RelationLockRow[] = []
+    while (!ended) {
+      const rows = await locksHeld(watcher, pid)
+      if (rows.some((row) => !row.granted)) {
+        seen.push(...rows)
+        await letPass(watcher, pid, parkers)
+      } else {
+        await delay(1)
+      }
+    }
+    await running
+    for (const { session } of parkers) await session.query('ROLLBACK')
+    await client.query(handOverCounters)
+    return { locks: strongest(seen, before), ...changes(before, await statesOf(watcher)) }
+  } finally {
+    await Promise.all([watcher, ...parkers.map((parker) => parker.session)].map((session) => session.end()))
+  }
+}
+
+/** Once the session is idle others can read its scan counters. */
+const handOverCounters = 'SELECT pg_catalog.pg_stat_force_next_flush()'
+
+async function park(session: Client, { name, kind }: RelationState): Promise<Parker> {
+  await session.query('BEGIN ISOLATION LEVEL REPEATABLE READ')
+  // Planning locks the indexes as reading does, and counts no scan.
+  await session.query(`EXPLAIN SELECT FROM ONLY ${name}`)
+  // LOCK TABLE takes no materialized view.
+  const modes = kind === 'm' ? [] : ['SHARE UPDATE EXCLUSIVE', 'EXCLUSIVE', 'ACCESS EXCLUSIVE']
+  const steps = ['ROLLBACK']
+  for (const [depth, mode] of modes.entries()) {
+    await session.query(`SAVEPOINT s${depth}; LOCK TABLE ONLY ${name} IN ${mode} MODE`)
+    steps.unshift(`ROLLBACK TO SAVEPOINT s${depth}`)
+  }
+  return { session, pid: await pidOf(session), steps }
+}
+
+async function letPass(watcher: Client, pid: number | undefined, parkers: readonly Parker[]): Promise<void> {
+  const { rows } = await watcher.query<{ pids: number[] }>({
+    text: 'SELECT pg_catalog.pg_blocking_pids($1) AS pids',
+    values: [pid],
+  })
+  const parker = parkers.find((each) => each.pid !== undefined && rows[0]?.pids.includes(each.pid) === true)
+  const step = parker?.steps.shift()
+  if (step !== undefined) await parker?.session.query(step)
+}
+
+function isTable({ kind }: RelationState): boolean {
+  return kind === 'r' || kind === 'p' || kind === 'm'
+}
+
+function changes(before: RelationStates, after: RelationStates): Pick<Measurement, 'rewrites' | 'scans'> {
+  const changed = (test: (was: RelationState, is: RelationState) => boolean) =>
+    [...before.values()].filter(isTable).flatMap((was) => {
+      const is = after.get(was.oid)
+      // What empties a table gives it new storage too, and building its indexes anew counts as a scan.
+      const isEmptied = !was.isEmpty && is?.isEmpty === true
+      return is !== undefined && !isEmptied && test(was, is) ? [was.name] : []
     })
   return {
-    locks: strongest(rows, there),
     rewrites: changed((was, is) => was.storage !== is.storage),
     scans: changed((was, is) => Number(is.scans) > Number(was.scans)),
   }
 }
 
-async function namesOf(client: Client): Promise<Set<string>> {
-  const { rows } = await client.query<{ name: string }>(relationNames)
-  return new Set(rows.map((row) => row.name))
-}
-
-async function states(client: Client): Promise<Map<string, TableState>> {
-  const { rows } = await client.query<TableState>(tableStates)
-  return new Map(rows.map((row) => [row.name, row]))
-}
-
-/**
- * Reads the locks of a statement that cannot run in a block, while it waits for a transaction that has an older
- * snapshot and an ACCESS SHARE lock on its table.
- */
-async function measureParked(
-  client: Client,
-  statement: Statement,
-  connect: () => Promise<Client>,
-): Promise<Measurement> {
-  const relation = statementOf(statement, 'IndexStmt')?.relation
-  if (relation?.relname === undefined) throw new Error(`nothing to park on: ${statement.text}`)
-  const table = quoteIdentifier(relation.relname)
-  const { rows: pids } = await client.query<{ pid: number }>('SELECT pg_catalog.pg_backend_pid() AS pid')
-  const there = await namesOf(client)
-  const [parker, watcher] = await Promise.all([connect(), connect()])
-  try {
-    await parker.query(
-      `BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1; LOCK TABLE ONLY public.${table} IN ACCESS SHARE MODE`,
-    )
-    const running = client.query(statement.text)
-    // Whoever waits for it below learns of a failure; until then it must not count as unhandled.
-    running.catch(() => undefined)
-    const locks = await Promise.race([locksWhileWaiting(watcher, pids[0]?.pid, there), running.then(() => ({}))])
-    await parker.query('ROLLBACK')
-    await running
-    return { locks }
-  } finally {
-    await Promise.all([parker.end(), watcher.end()])
-  }
-}
-
-/** Polls until the session waits for a lock, and says what it holds then. Ends with the watcher's session. */
-async function locksWhileWaiting(
-  watcher: Client,
-  pid: number | undefined,
-  there: ReadonlySet<string>,
-): Promise<Record<string, LockMode>> {
-  for (;;) {
-    const { rows } = await watcher.query<{ name: string; mode: string }>({ text: waitingLocks, values: [pid] })
-    if (rows.length > 0) return strongest(rows, there)
-    await delay(2)
-  }
-}
-
-function strongest(
-  rows: readonly { name: string; mode: string }[],
-  there: ReadonlySet<string>,
-): Record<string, LockMode> {
+function strongest(rows: readonly RelationLockRow[], there: RelationStates): Record<string, LockMode> {
   const locks: Record<string, LockMode> = {}
-  for (const { name, mode } of rows.filter((row) => there.has(row.name))) {
+  for (const { oid, mode } of rows) {
+    const name = oid === null ? undefined : there.get(oid)?.name
     const known = lockModeFromCatalog(mode)
+    if (name === undefined || known === undefined) continue
     const before = locks[name]
-    if (known !== undefined && (before === undefined || compareLockModes(known, before) > 0)) locks[name] = known
+    if (before === undefined || compareLockModes(known, before) > 0) locks[name] = known
   }
   return locks
 }

@@ -2,9 +2,11 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { atLeast } from '../../src/findings/finding.ts'
 import type { Finding } from '../../src/findings/finding.ts'
 import type { Fix } from '../../src/findings/fix.ts'
 import { diffCatalogs } from '../../src/postgres/catalog/diff.ts'
+import { indent } from '../../src/rules/next-step.ts'
 import { rulePage, rulesIndex } from '../../src/rules/page.ts'
 import { allRules } from '../../src/rules/registry.ts'
 import type { Major, Rule, RuleExample } from '../../src/rules/rule.ts'
@@ -57,12 +59,16 @@ describe.each(allRules.map((rule) => [rule.id, rule] as const))('%s', (id, rule)
   }
 
   describe.each(rule.examples.map((example) => [example.title, example] as const))('%s', (title, example) => {
-    test('by the text alone', () => checkExample(rule, example, 17, 'text'))
+    const about: readonly Major[] = example.majors ?? [16, 17, 18]
+    test('by the text alone', () => checkExample(rule, example, majorOf(example), 'text'))
 
     // What does not parse cannot be run.
     if (rule.subject === 'unreadable') return
-    const majors: Major[] = isInSlice(`${id} ${title}`) ? [16, 17, 18] : [17]
-    test.each(majors)('with a trace on %i', (major) => checkExample(rule, example, major, 'trace'))
+    // A recipe is tried on every major, whatever else is.
+    const isOnAll = rule.changes !== undefined || isInSlice(`${id} ${title}`)
+    test.each(isOnAll ? about : [majorOf(example)])('with a trace on %i', (major) =>
+      checkExample(rule, example, major, 'trace'),
+    )
   })
 
   if (rule.changes) {
@@ -73,15 +79,20 @@ describe.each(allRules.map((rule) => [rule.id, rule] as const))('%s', (id, rule)
   }
 })
 
+/** The default major, unless the example is not about it. */
+function majorOf({ majors = [17] }: RuleExample): Major {
+  return majors.includes(17) ? 17 : majors[0]
+}
+
 async function fixesOfBad(rule: Rule, example: RuleExample): Promise<Fix[]> {
-  const { findings } = await judgeExample(rule, migrationsOf(example, example.bad), 17, 'text')
+  const { findings } = await judgeExample(rule, migrationsOf(example, example.bad), majorOf(example), 'text')
   return findings.flatMap((finding) => finding.fixes)
 }
 
 /** `bad` gives one finding at its place, `good` none, and every fix makes `bad` good without touching anything else. */
 async function checkExample(rule: Rule, example: RuleExample, major: Major, how: 'text' | 'trace'): Promise<void> {
   const bad = migrationsOf(example, example.bad)
-  const before = await judgeExample(rule, bad, major, how)
+  const before = await judgeExample(rule, bad, major, how, undefined, example.fails)
   const byTraceAlone = rule.needs.every((kind) => kind === 'trace')
   if (how === 'text' && byTraceAlone) {
     expect(before.findings).toEqual([])
@@ -107,6 +118,16 @@ async function checkExample(rule: Rule, example: RuleExample, major: Major, how:
     expect(rule.changes, 'a rule with fixes declares what they change').toBeDefined()
     const after = await judgeExample(rule, applyFix(bad, fix), major, how)
     expect(after.findings, fix.title).toEqual([])
+    for (const { text } of fix.newFiles) expect(finding?.next).toContain(indent(text.trimEnd()))
+    const were = new Set(before.others.map(({ rule: found, location }) => `${found} ${fileOf(location)}`))
+    const hazards = after.others.filter(
+      ({ rule: found, severity, location }) =>
+        isInFix(location, fix) && atLeast(severity, 'warning') && !were.has(`${found} ${fileOf(location)}`),
+    )
+    expect(
+      hazards.map(({ rule: found, message }) => `${found}: ${message}`),
+      `${fix.title}: a recipe is clean itself`,
+    ).toEqual([])
     if (before.traced === undefined || after.traced === undefined) continue
     const changed = diffCatalogs(before.traced.catalog, after.traced.catalog)
     const undeclared = changed.map(({ objectType, name }) => `${objectType} ${name}`)
@@ -115,6 +136,15 @@ async function checkExample(rule: Rule, example: RuleExample, major: Major, how:
       fix.title,
     ).toEqual([])
   }
+}
+
+/** Whether a finding is about what a fix writes. */
+function isInFix(location: Finding['location'], { edits, newFiles }: Fix): boolean {
+  return [...edits, ...newFiles].some(({ file }) => file === fileOf(location))
+}
+
+function fileOf(location: Finding['location']): string | undefined {
+  return location.kind === 'file' ? location.file : undefined
 }
 
 /** The file and the text that a finding points at; no text for the start of a file. */

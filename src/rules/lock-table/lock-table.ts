@@ -1,58 +1,74 @@
 import type { MeasuredEvidence } from '../../findings/evidence.ts'
-import type { LockMode } from '../../findings/lock-mode.ts'
 import type { Major } from '../rule.ts'
+import { columnShapes } from './columns.ts'
+import { constraintShapes } from './constraints.ts'
+import { foreignKeyShapes } from './foreign-keys.ts'
+import { indexShapes } from './indexes.ts'
+import type { LockShape } from './lock-shape.ts'
+import { maintenanceShapes } from './maintenance.ts'
+import { objectShapes } from './objects.ts'
+import { partitionShapes } from './partitions.ts'
+import { rowShapes } from './rows.ts'
+import { tableShapes } from './tables.ts'
+import { transactionShapes } from './transactions.ts'
+import { triggerShapes } from './triggers.ts'
+import { typeShapes } from './column-types.ts'
+import { viewShapes } from './views.ts'
 
-/**
- * What one shape of statement does, the same on every supported major unless `majors` says otherwise. The tests run
- * `setup` and `statement` on each major and fail when the server shows anything else.
- */
-export interface LockShape {
-  setup: string
-  statement: string
-  majors?: readonly Major[]
-  /** Strongest lock on each relation of `setup`; relations not named are not locked. */
-  locks: Readonly<Record<string, LockMode>>
-  /** Whether `public.t` is rewritten. */
-  rewrite: boolean
-  /** Whether `public.t` is read from end to end. */
-  scan: boolean
+/** kei's lock table: one row for each measured shape of statement. */
+export const lockTable = {
+  ...indexShapes,
+  ...constraintShapes,
+  ...foreignKeyShapes,
+  ...columnShapes,
+  ...typeShapes,
+  ...partitionShapes,
+  ...tableShapes,
+  ...rowShapes,
+  ...maintenanceShapes,
+  ...viewShapes,
+  ...triggerShapes,
+  ...objectShapes,
+  ...transactionShapes,
 }
 
-const rows = "INSERT INTO t SELECT g, '{}' FROM generate_series(1, 100) g;"
-const partitioned =
-  'CREATE TABLE t (a int, b jsonb) PARTITION BY RANGE (a); ' +
-  'CREATE TABLE p PARTITION OF t FOR VALUES FROM (MINVALUE) TO (MAXVALUE); ' +
-  rows
-
-/** kei's lock table: one row for each statement shape that a rule speaks of. */
-export const lockTable = {
-  'CREATE INDEX': {
-    setup: `CREATE TABLE t (a int, b jsonb); ${rows}`,
-    statement: 'CREATE INDEX ON t (a)',
-    locks: { 'public.t': 'SHARE' },
-    rewrite: false,
-    scan: true,
-  },
-  'CREATE INDEX, partitioned table': {
-    setup: partitioned,
-    statement: 'CREATE INDEX ON t (a)',
-    locks: { 'public.t': 'SHARE', 'public.p': 'SHARE' },
-    rewrite: false,
-    scan: false,
-  },
-} as const satisfies Record<string, LockShape>
+/** The same rows by what they are about, in the order of the reference page. */
+export const lockFamilies: readonly { title: string; shapes: Readonly<Record<string, LockShape>> }[] = [
+  { title: 'Columns', shapes: columnShapes },
+  { title: 'Column types', shapes: typeShapes },
+  { title: 'Constraints', shapes: constraintShapes },
+  { title: 'Foreign keys', shapes: foreignKeyShapes },
+  { title: 'Indexes', shapes: indexShapes },
+  { title: 'Partitions', shapes: partitionShapes },
+  { title: 'Tables', shapes: tableShapes },
+  { title: 'Rows', shapes: rowShapes },
+  { title: 'VACUUM, ANALYZE and CLUSTER', shapes: maintenanceShapes },
+  { title: 'Views', shapes: viewShapes },
+  { title: 'Triggers, rules and policies', shapes: triggerShapes },
+  { title: 'Other objects', shapes: objectShapes },
+  { title: 'Several statements in one transaction', shapes: transactionShapes },
+]
 
 export type LockShapeName = keyof typeof lockTable
 
-/** A row of the lock table as evidence, with the finding's own table in the place of `public.t`. */
-export function measured(shape: LockShapeName, major: Major, table: string): MeasuredEvidence {
+/**
+ * A row of the lock table as evidence. `relations` gives the finding's own names for those of the row, without their
+ * schema: `{ t: 'public.orders', r: 'public.customers' }`; locks on relations without one are left out.
+ */
+export function measured(
+  shape: LockShapeName,
+  major: Major,
+  relations: Readonly<Record<string, string>>,
+): MeasuredEvidence {
   const row: LockShape = lockTable[shape]
-  const mode = row.locks['public.t']
   return {
     kind: 'measured',
     major,
     shape,
-    locks: mode === undefined ? [] : [{ relation: table, mode }],
+    locks: Object.entries(row.locks).flatMap(([name, mode]) => {
+      const relation = relations[name.replace(/^public\./, '')]
+      return relation === undefined ? [] : [{ relation, mode }]
+    }),
     rewrite: row.rewrite,
     scan: row.scan,
   }

@@ -1,73 +1,71 @@
 import type { Fix } from '../../findings/fix.ts'
 import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
-import { unqualified } from '../../sql/schema-draft.ts'
+import { schemaOfTextName, unqualified } from '../../sql/schema-draft.ts'
 import type { NodeOf, Statement } from '../../sql/statement.ts'
-import { statementOf } from '../../sql/statement.ts'
-import type { TransactionMode } from '../../sql/transactions.ts'
 import { refusals } from '../../sql/transactions.ts'
-import { fileWords, showFiles } from '../next-step.ts'
+import { fileWords } from '../next-step.ts'
+import { recipe } from '../recipe.ts'
 import type { StatementSubject } from '../subject.ts'
+import { splitAtRelation } from './statement-words.ts'
 
 type IndexStmt = NodeOf<'IndexStmt'>
 
-/** What to do about a CREATE INDEX on an ordinary table, in the words of its layout, and the fix that does it. */
-export function concurrentRemedy(subject: StatementSubject, index: IndexStmt): { next: string; fixes: Fix[] } {
-  const { statement, migration } = subject
-  const insertAt = /^create\s+(?:unique\s+)?index\b/i.exec(statement.text)?.[0].length
-  if (insertAt === undefined) {
-    return { next: 'Write CONCURRENTLY after INDEX, in a migration that runs outside a transaction.', fixes: [] }
-  }
-  const concurrent = `${statement.text.slice(0, insertAt)} CONCURRENTLY${statement.text.slice(insertAt)};`
-  const at = statement.start + insertAt
-  const insert = { file: migration.file, start: at, end: at, text: ' CONCURRENTLY' }
-  const retry = 'If it fails, DROP INDEX CONCURRENTLY the INVALID index before the next try.'
+/** A statement that takes another's place and, unlike it, keeps nobody waiting; refused in a transaction block. */
+export interface ConcurrentStatement {
+  /** With its semicolon. */
+  text: string
+  /** As `text`, for a file of its own, where the search_path of this one does not reach. Default: the same. */
+  moved?: string
+  /** Of the migration that it moves to where it cannot stand here; as a `MigrationDraft` has them. */
+  name: string
+  down: string
+}
 
-  const all = migration.statements.map((each) => each.statement)
-  if (runsConcurrently(all, statement, migration.mode)) {
-    return {
-      next: `Write ${concurrent}\n${retry}`,
-      fixes: migration.released ? [] : [{ title: 'Add CONCURRENTLY', safety: 'safe', edits: [insert], newFiles: [] }],
-    }
+/** What to do about a statement that could run CONCURRENTLY, in the words of its layout, and the fix that does it. */
+export function concurrentRemedy(
+  subject: StatementSubject,
+  statements: readonly ConcurrentStatement[],
+  made: {
+    /** What to do, an imperative without a full stop: the title of the fix. Default: `Write CONCURRENTLY`. */
+    what?: string
+    /** Sentences for behind it: what CONCURRENTLY leaves when it fails. */
+    note: string
+    /** `review` where the fix changes more than the locks. */
+    safety: Fix['safety']
+  },
+): { next: string; fixes: Fix[] } {
+  const { migration } = subject
+  const { what = 'Write CONCURRENTLY', note, safety } = made
+  const instead = statements.map(({ text }) => text).join('\n')
+  if (runsHere(subject, statements.length)) {
+    return recipe(subject, { title: what, says: `${what}. ${note}`, instead, then: [], safety })
   }
-  if (migration.layout === 'goose' && migration.statements.length === 1) {
+  if (migration.layout === 'goose' && migration.statements.length === 1 && subject.within === undefined) {
+    const says = `Begin the file with the line -- +goose NO TRANSACTION. ${what}. ${note}`
+    const { next, fixes } = recipe(subject, { title: what, says, instead, then: [], safety })
     const annotation = { file: migration.file, start: 0, end: 0, text: '-- +goose NO TRANSACTION\n' }
-    return {
-      next: `Begin the file with the line -- +goose NO TRANSACTION and write ${concurrent}\n${retry}`,
-      fixes: migration.released
-        ? []
-        : [{ title: 'Add CONCURRENTLY and NO TRANSACTION', safety: 'safe', edits: [annotation, insert], newFiles: [] }],
-    }
+    return { next, fixes: fixes.map((fix) => ({ ...fix, edits: [annotation, ...fix.edits] })) }
   }
-  const newFiles = migration.history.newMigration({
-    name: fileWords(index.idxname === undefined ? `index_${index.relation?.relname ?? ''}` : `create_${index.idxname}`),
-    up: concurrent,
-    down: index.idxname === undefined ? '' : `DROP INDEX CONCURRENTLY ${indexName(index)};`,
-    outsideTransaction: true,
+  return recipe(subject, {
+    title: `${what}, in a migration of its own`,
+    says: `Move it to a migration of its own; ${whyNotHere(subject)}. ${what}. ${note}`,
+    instead: '',
+    then: statements.map(({ text, moved = text, name, down }) => ({ name, up: moved, down, outsideTransaction: true })),
   })
-  const edit = {
-    file: migration.file,
-    start: statement.start,
-    end: afterSemicolon(migration.text, statement.end),
-    text: '',
-  }
-  return {
-    next: `Move it to a migration of its own; ${whyNotHere(subject)}.\n${showFiles(newFiles)}\n${retry}`,
-    fixes: migration.released
-      ? []
-      : [{ title: 'Move it to a migration of its own, with CONCURRENTLY', safety: 'review', edits: [edit], newFiles }],
-  }
 }
 
-/** Whether the file would still run, sent as its tool sends it, with `statement` made CONCURRENTLY. */
-function runsConcurrently(all: readonly Statement[], statement: Statement, mode: TransactionMode): boolean {
-  const changed = all.map((each): Statement => {
-    const index = each === statement ? statementOf(each, 'IndexStmt') : undefined
-    return index ? { ...each, node: { IndexStmt: { ...index, concurrent: true } } } : each
-  })
-  return !refusals(changed, mode).some((refusal) => refusal.statement.index === statement.index)
+/** Whether the file would still run, sent as its tool sends it, with so many concurrent statements in this one's place. */
+function runsHere({ statement, migration, within }: StatementSubject, count: number): boolean {
+  if (within !== undefined) return false
+  const concurrent: Statement = { ...statement, tag: 'DropStmt', node: { DropStmt: { concurrent: true } } }
+  const changed = migration.statements.flatMap((each) =>
+    each.statement === statement ? Array.from({ length: count }, () => concurrent) : [each.statement],
+  )
+  return !refusals(changed, migration.mode).some((refusal) => refusal.statement === concurrent)
 }
 
-function whyNotHere({ migration }: StatementSubject): string {
+function whyNotHere({ migration, within }: StatementSubject): string {
+  if (within !== undefined) return 'code runs in a transaction, where CONCURRENTLY is refused'
   switch (migration.mode) {
     case 'transaction':
       return 'this file runs in one transaction, where CONCURRENTLY is refused'
@@ -78,38 +76,47 @@ function whyNotHere({ migration }: StatementSubject): string {
   }
 }
 
-function indexName(index: IndexStmt): string {
-  const name = quoteIdentifier(index.idxname ?? '')
-  const schema = index.relation?.schemaname
-  return schema === undefined ? name : `${quoteIdentifier(schema)}.${name}`
-}
-
-function afterSemicolon(text: string, end: number): number {
-  const rest = /^\s*;/.exec(text.slice(end))
-  return rest ? end + rest[0].length : end
-}
-
-/** How to index a partitioned table without blocking its writers. */
-export function partitionedRecipe({ statement, migration }: StatementSubject, index: IndexStmt, table: string): string {
-  const nameAt = statement.offsetOf(index.relation?.location ?? 0) - statement.start
-  const head = statement.text.slice(0, nameAt)
-  const tail = statement.text.slice(nameAt).replace(/^(?:"(?:[^"]|"")*"|[^\s("]+)/, '')
-  const parent = statement.text.slice(nameAt, statement.text.length - tail.length)
-  const name = index.idxname ?? `${unqualified(table)}_idx`
-  const partitions = migration.history.schema.tables
-    .filter((each) => each.partitionOf === table)
-    .map((each) => each.name)
-  const shown = partitions.length === 0 ? ['PARTITION'] : partitions.slice(0, 3)
-  const lines = [`${head}ONLY ${parent}${tail};`]
-  for (const partition of shown) {
-    const own = quoteIdentifier(`${unqualified(partition)}_${name}`)
-    const unique = index.unique ? 'UNIQUE ' : ''
-    lines.push(`CREATE ${unique}INDEX CONCURRENTLY ${own} ON ${quoteTextName(partition)}${tail};`)
-    lines.push(`ALTER INDEX ${quoteIdentifier(name)} ATTACH PARTITION ${own};`)
-  }
-  const more = partitions.length > 3 ? ` and so for the other ${partitions.length - 3}` : ''
-  return (
-    `Index the parent alone, each partition concurrently${more}, and attach them; the parent's index becomes valid ` +
-    `with the last one:\n${lines.join('\n')}`
+/** A CREATE INDEX on `table`, as a `SchemaText` names it, made CONCURRENTLY; undefined where its text is not understood. */
+export function concurrentIndex(text: string, index: IndexStmt, table: string): ConcurrentStatement | undefined {
+  const { idxname, relation } = index
+  const firstWords = /^create\s+(?:unique\s+)?index\b/i
+  const concurrent = withConcurrently(
+    text.replace(/^(create\s+(?:unique\s+)?index)\s+concurrently\b/i, '$1'),
+    firstWords,
   )
+  if (concurrent === undefined) return undefined
+  const parts = splitAtRelation(concurrent)
+  const isElsewhere = relation?.schemaname === undefined && schemaOfTextName(table) !== 'public'
+  return {
+    text: concurrent,
+    ...(parts && isElsewhere && { moved: `${parts.head}${quoteTextName(table)}${parts.tail}` }),
+    name: fileWords(idxname === undefined ? `index_${unqualified(table)}` : `create_${idxname}`),
+    down: idxname === undefined ? '' : `DROP INDEX CONCURRENTLY ${indexInSchemaOf(table, idxname)};`,
+  }
+}
+
+/** A CREATE INDEX CONCURRENTLY IF NOT EXISTS as two statements that mind what a failed attempt leaves. */
+export function retriedIndex(text: string, index: IndexStmt, table: string): ConcurrentStatement[] | undefined {
+  const { idxname } = index
+  const firm = text.replace(/^(create\s+(?:unique\s+)?index(?:\s+concurrently)?)\s+if\s+not\s+exists\b/i, '$1')
+  const create = concurrentIndex(firm, index, table)
+  if (idxname === undefined || create === undefined) return undefined
+  const drop = {
+    text: `DROP INDEX CONCURRENTLY IF EXISTS ${indexInSchemaOf(table, idxname)};`,
+    name: fileWords(`drop_invalid_${idxname}`),
+    down: '-- Nothing to take back: the index is not there yet.',
+  }
+  return [drop, create]
+}
+
+/** An index by its name, as SQL: it lies in its table's schema, whatever the search_path. */
+export function indexInSchemaOf(table: string, name: string): string {
+  const schema = schemaOfTextName(table)
+  return schema === 'public' ? quoteIdentifier(name) : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+}
+
+/** The statement with CONCURRENTLY behind its first words and a semicolon; undefined when it does not begin so. */
+export function withConcurrently(text: string, firstWords: RegExp): string | undefined {
+  const head = firstWords.exec(text)?.[0]
+  return head === undefined ? undefined : `${head} CONCURRENTLY${text.slice(head.length)};`
 }

@@ -1,19 +1,21 @@
-import type { Evidence } from '../../findings/evidence.ts'
+import type { Fix } from '../../findings/fix.ts'
 import type { Observation } from '../../findings/observation.ts'
 import { compareLockModes } from '../../findings/lock-mode.ts'
 import { textNameOf } from '../../sql/identifier.ts'
-import { textName, unqualified } from '../../sql/schema-draft.ts'
+import { resolveName } from '../../sql/schema-draft.ts'
 import type { TextRelationKind } from '../../sql/schema-text.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { statementOf } from '../../sql/statement.ts'
+import { isUnused } from '../drops.ts'
+import { effectOn, heldFacts } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
-import { isNewTable } from '../new-tables.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import type { Major, Verdict } from '../rule.ts'
 import { defineRule } from '../rule.ts'
 import type { HistorySubject, StatementSubject } from '../subject.ts'
-import { concurrentRemedy, partitionedRecipe } from './concurrent-remedy.ts'
+import { concurrentIndex, concurrentRemedy, retriedIndex } from './concurrent-remedy.ts'
+import { partitionedIndexRecipe } from './partitioned-index.ts'
 
 type IndexStmt = NodeOf<'IndexStmt'>
 
@@ -75,6 +77,15 @@ export default defineRule({
         'CREATE INDEX events_kind_idx ON ONLY events (kind);\n' +
         'CREATE INDEX CONCURRENTLY events_2026_kind_idx ON events_2026 (kind);\n' +
         'ALTER INDEX events_kind_idx ATTACH PARTITION events_2026_kind_idx;',
+    },
+    {
+      title: 'An index that a DO block builds where it is missing',
+      setup: 'CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL);',
+      bad:
+        "DO $$\nBEGIN\n  IF to_regclass('orders_customer_id_idx') IS NULL THEN\n" +
+        '    CREATE INDEX orders_customer_id_idx ON orders (customer_id);\n  END IF;\nEND\n$$;',
+      at: 'CREATE INDEX orders_customer_id_idx ON orders (customer_id)',
+      good: 'CREATE INDEX CONCURRENTLY orders_customer_id_idx ON orders (customer_id);',
     },
   ],
   sources: [
@@ -142,7 +153,6 @@ export default defineRule({
     const index = statementOf(subject.statement, 'IndexStmt')
     const observation = observationOf(subject)
     if (index) yield* checkStatement(subject, index, observation, major)
-    else if (observation) yield* checkObserved(subject, observation, major)
   },
 })
 
@@ -152,32 +162,35 @@ function* checkStatement(
   observation: Observation | undefined,
   major: Major,
 ): Iterable<Verdict> {
-  const { statement, migration } = subject
+  const { migration } = subject
   const relation = index.relation
-  if (index.concurrent || relation?.relname === undefined) return
-  const table = textName(relation.schemaname ?? 'public', relation.relname)
-  if (isNewTable(migration, table, statement.index)) return
+  if (relation?.relname === undefined) return
+  const table = resolveName(migration.history.before(subject), relation.schemaname, relation.relname)
   const kind = kindOf(migration.history, table)
-  // Nothing but REFRESH writes to a materialized view, and only its own session to a temporary table.
-  if (kind === 'materialized view' || kind === 'temporary table') return
+  if (index.concurrent) {
+    if (kind === 'partitioned table' && observation === undefined) yield refused(subject, index, table)
+    return
+  }
+  // Nothing but REFRESH writes to a materialized view.
+  if (isUnused(subject, table) || kind === 'materialized view') return
   // Without inheritance only the parent, which holds no rows, is indexed.
   if (kind === 'partitioned table' && !relation.inh) return
-  const lock = observation && strongestOn(observation, table)
+  const effect = effectOn(subject, table)
+  const lock = effect?.lock
   if (observation) {
     if (lock === undefined || compareLockModes(lock.mode, 'SHARE') < 0) return
     // IF NOT EXISTS found the index: nothing was built.
     if (!observation.created.some((object) => object.objectType === 'index')) return
   }
   // Taken by an earlier statement of the same transaction, which now waits for the build with it.
-  const held = lock !== undefined && !observation?.locks.includes(lock) ? lock : undefined
+  const held = effect?.alreadyHeld ? lock : undefined
   const waits = held?.mode === 'ACCESS EXCLUSIVE' ? 'every read and write' : 'every write'
   const mode = held === undefined ? (lock?.mode ?? 'SHARE') : `${held.mode}, held by its transaction`
   const shape = kind === 'partitioned table' ? 'CREATE INDEX, partitioned table' : 'CREATE INDEX'
   const printed = lock?.relation ?? table
-  const seen = observation && traceEvidence(major, observation)
-  const evidence: Evidence = seen
-    ? { ...seen, ...(held && { facts: { 'held since an earlier statement': `${held.mode} on ${held.relation}` } }) }
-    : measured(shape, major, printed)
+  const evidence = observation
+    ? traceEvidence(major, observation, heldFacts(effect))
+    : measured(shape, major, { t: printed })
   const at = placeOfStatement(subject)
   if (kind === 'partitioned table') {
     yield {
@@ -187,7 +200,7 @@ function* checkStatement(
       message:
         `CREATE INDEX on the partitioned table ${printed} blocks ${waits} to it and to its partitions (${mode}) ` +
         'until all of them are indexed; CONCURRENTLY is an error there',
-      next: partitionedRecipe(subject, index, table),
+      ...partitionedIndexRecipe(subject, index, table),
     }
     return
   }
@@ -196,38 +209,36 @@ function* checkStatement(
     at,
     evidence: [evidence],
     message: `CREATE INDEX blocks ${waits} to ${printed} (${mode}) until the index is built`,
-    ...concurrentRemedy(subject, index),
+    ...remedy(subject, index, table),
   }
 }
 
-/** A DO block, a CALL or a function that built an index: only a trace shows it. */
-function* checkObserved(subject: StatementSubject, observation: Observation, major: Major): Iterable<Verdict> {
-  if (!['DoStmt', 'CallStmt', 'SelectStmt'].includes(subject.statement.tag)) return
-  if (!observation.created.some((object) => object.objectType === 'index')) return
-  const created = new Set(observation.created.map((object) => object.name))
-  for (const lock of observation.locks) {
-    const table = textNameOf(lock.relation)
-    if (lock.mode !== 'SHARE' || created.has(lock.relation)) continue
-    if (isNewTable(subject.migration, table, subject.statement.index)) continue
-    if (kindOf(subject.migration.history, table) === 'materialized view') continue
-    yield {
-      kind: 'finding',
-      message: `this statement builds an index on ${lock.relation} and blocks every write to it (SHARE) meanwhile`,
-      at: placeOfStatement(subject),
-      evidence: [traceEvidence(major, observation)],
-      next:
-        'Write the CREATE INDEX CONCURRENTLY as a statement of its own: it cannot run inside a DO block or ' +
-        'a function.',
-      identity: lock.relation,
-    }
-    return
+/** CONCURRENTLY where there is no such thing; what a trace runs without an error is none. */
+function refused(subject: StatementSubject, index: IndexStmt, table: string): Verdict {
+  return {
+    kind: 'finding',
+    at: placeOfStatement(subject),
+    evidence: [{ kind: 'source', text: subject.statement.text }],
+    message: `PostgreSQL refuses CREATE INDEX CONCURRENTLY on the partitioned table ${table} (0A000)`,
+    ...partitionedIndexRecipe(subject, index, table),
   }
 }
 
-function strongestOn(observation: Observation, table: string): Observation['locks'][number] | undefined {
-  return [...observation.locks, ...observation.held]
-    .filter((lock) => textNameOf(lock.relation) === table || unqualified(textNameOf(lock.relation)) === table)
-    .sort((a, b) => compareLockModes(b.mode, a.mode))[0]
+function remedy(subject: StatementSubject, index: IndexStmt, table: string): { next: string; fixes: Fix[] } {
+  const { statement, migration } = subject
+  // kei's runner looks whether an index that is there is INVALID; IF NOT EXISTS does not.
+  if (index.if_not_exists && migration.layout !== 'kei') {
+    const statements = retriedIndex(statement.text, index, table)
+    const what = 'Write CONCURRENTLY without IF NOT EXISTS, which would take an INVALID index for a good one'
+    const note = 'The DROP INDEX removes what a failed attempt left.'
+    if (statements) return concurrentRemedy(subject, statements, { what, note, safety: 'review' })
+  }
+  const concurrent = concurrentIndex(statement.text, index, table)
+  if (concurrent === undefined) {
+    return { next: 'Write CONCURRENTLY after INDEX, in a migration that runs outside a transaction.', fixes: [] }
+  }
+  const note = 'If it fails, DROP INDEX CONCURRENTLY the INVALID index before the next try.'
+  return concurrentRemedy(subject, [concurrent], { note, safety: 'safe' })
 }
 
 function kindOf(history: HistorySubject, table: string): TextRelationKind | undefined {

@@ -42,13 +42,20 @@ test('on a released table it is a note with the way to convert it', async () => 
   expect(findings[0]?.next).toContain('DROP SEQUENCE app."T_id_seq";')
 })
 
-test('what a DO block dropped or converted is not reported where a trace shows it', async () => {
+test('what a DO block dropped or converted is not reported where the text or a trace shows it', async () => {
   const convert =
-    'DO $$ BEGIN ALTER TABLE t ALTER id DROP DEFAULT; ALTER TABLE t ALTER id ADD GENERATED ALWAYS AS ' +
-      'IDENTITY; DROP TABLE u; END $$;'
-  const texts = [`CREATE TABLE t (id serial); CREATE TABLE u (id serial); ${convert}`] as const
-  expect((await find('text', ...texts)).findings).toHaveLength(2)
-  expect((await find('trace', ...texts)).findings).toEqual([])
+    'ALTER TABLE t ALTER id DROP DEFAULT; ALTER TABLE t ALTER id ADD GENERATED ALWAYS AS IDENTITY; DROP TABLE u;'
+  const made = 'CREATE TABLE t (id serial); CREATE TABLE u (id serial);'
+  const certain = `${made} DO $$ BEGIN ${convert} END $$;`
+  expect((await find('text', certain)).findings).toEqual([])
+  const branch = `${made} DO $$ BEGIN IF true THEN ${convert} END IF; END $$;`
+  expect((await find('text', branch)).findings).toHaveLength(2)
+  expect((await find('trace', branch)).findings).toEqual([])
+})
+
+test('a table that a DO block creates is found in its place, and not edited there', async () => {
+  const { findings } = await find('text', 'DO $$ BEGIN CREATE TABLE t (id serial); END $$;')
+  expect(findings).toMatchObject([{ location: { column: 29, endColumn: 38 }, fixes: [] }])
 })
 
 test('names that need quotes are found in the catalog too', async () => {

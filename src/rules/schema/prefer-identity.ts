@@ -176,7 +176,7 @@ export default defineRule({
             ? { severity: 'note' as const, next: conversion(table, column) }
             : {
                 next: `Write ${quoteIdentifier(column.name)} ${identity}.`,
-                fixes: [fixOf(history, table, column, written, identity)],
+                fixes: site.inCode ? [] : [fixOf(history, table, column, written, identity)],
               }),
         }
       }

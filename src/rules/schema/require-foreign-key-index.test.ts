@@ -66,16 +66,33 @@ test('mixed-case names are the same by the text and with a trace', async () => {
   expect(text.findings[0]?.next).toContain('CREATE INDEX "Order_customerId_idx" ON "Order" ("customerId");')
 })
 
-test('a foreign key that only a DO block shows is placed at that block', async () => {
+test('a foreign key that a DO block is certain to make is placed where it is written', async () => {
   const sql = 'CREATE TABLE o (c int);\nDO $$ BEGIN ALTER TABLE o ADD FOREIGN KEY (c) REFERENCES customers; END $$;'
+  for (const how of ['text', 'trace'] as const) {
+    const { findings } = await find(how, customers, sql)
+    expect(findings).toMatchObject([{ location: { line: 2, column: 31, endColumn: 67 } }])
+    const [fix] = findings[0]?.fixes ?? []
+    expect(fix && applyFix(history(customers, sql), fix)[1]?.text).toBe(`${sql}\nCREATE INDEX o_c_idx ON o (c);\n`)
+  }
+})
+
+test('one that a DO block may make is placed at that block, where a trace shows it', async () => {
+  const add = 'IF true THEN ALTER TABLE o ADD FOREIGN KEY (c) REFERENCES customers; END IF;'
+  const sql = `CREATE TABLE o (c int);\nDO $$ BEGIN ${add} END $$;`
   expect((await find('text', customers, sql)).findings).toEqual([])
   expect((await find('trace', customers, sql)).findings).toMatchObject([{ location: { line: 2, column: 1 } }])
 })
 
 test('by the text alone, a block that may have made the index leaves it undecided', async () => {
-  const sql = "CREATE TABLE o (c int REFERENCES customers); DO $$ BEGIN EXECUTE 'CREATE INDEX ON o (c)'; END $$;"
+  const make = 'IF true THEN CREATE INDEX ON o (c); END IF;'
+  const sql = `CREATE TABLE o (c int REFERENCES customers); DO $$ BEGIN ${make} END $$;`
   expect(await find('text', customers, sql)).toMatchObject({ findings: [], unknown: [expect.stringContaining('a trace') as string] })
   expect(await find('trace', customers, sql)).toMatchObject({ findings: [], unknown: [] })
+})
+
+test('a block that is certain to make it leaves nothing open', async () => {
+  const sql = "CREATE TABLE o (c int REFERENCES customers); DO $$ BEGIN EXECUTE 'CREATE INDEX ON o (c)'; END $$;"
+  expect(await find('text', customers, sql)).toMatchObject({ findings: [], unknown: [] })
 })
 
 test('the index on a new table goes into its file, the one on an older table into a new migration', async () => {

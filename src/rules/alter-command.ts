@@ -1,0 +1,149 @@
+import type { AlterTableCmd } from '@pgsql/types'
+import { skipSpace } from '../sql/blank.ts'
+import type { Span } from '../sql/positions.ts'
+import { resolveName } from '../sql/schema-draft.ts'
+import type { NodeOf, Statement } from '../sql/statement.ts'
+import { nodeOf, statementOf } from '../sql/statement.ts'
+import { tokenEnd } from '../sql/token.ts'
+import type { StatementSubject } from './subject.ts'
+
+/** One command of an ALTER TABLE: `ADD COLUMN c int`, `ALTER COLUMN c SET NOT NULL`. */
+export interface AlterCommand {
+  node: AlterTableCmd
+  /** As it is written. */
+  text: string
+  /** UTF-16 offsets into the statement's text. */
+  span: Span
+}
+
+const known = new WeakMap<Statement, readonly AlterCommand[]>()
+
+/** The commands of an ALTER TABLE in their order, each with its text; empty for every other statement. */
+export function alterCommands(statement: Statement): readonly AlterCommand[] {
+  const alter = statementOf(statement, 'AlterTableStmt')
+  if (alter?.objtype !== 'OBJECT_TABLE') return []
+  // Many rules ask for those of the same statement.
+  let commands = known.get(statement)
+  if (commands === undefined) known.set(statement, (commands = readCommands(statement, alter)))
+  return commands
+}
+
+function readCommands(statement: Statement, alter: NodeOf<'AlterTableStmt'>): AlterCommand[] {
+  const spans = commandSpans(statement.text)
+  return (alter.cmds ?? []).flatMap((each, index) => {
+    const node = nodeOf(each, 'AlterTableCmd')
+    const span = spans[index]
+    return node && span ? [{ node, text: statement.text.slice(span.start, span.end), span }] : []
+  })
+}
+
+/** The name that the table of an ALTER TABLE has in a `SchemaText`; undefined for every other statement. */
+export function alteredTable(subject: StatementSubject): string | undefined {
+  const alter = statementOf(subject.statement, 'AlterTableStmt')
+  const relation = alter?.objtype === 'OBJECT_TABLE' ? alter.relation : undefined
+  if (relation?.relname === undefined) return undefined
+  return resolveName(subject.migration.history.before(subject), relation.schemaname, relation.relname)
+}
+
+/** The table of an ALTER TABLE as the statement names it, to be written into another: `app.orders`, `"Order"`. */
+export function alteredTableText({ text }: Statement): string {
+  const { start, end } = tableSpan(text)
+  return text.slice(start, end)
+}
+
+/**
+ * The ALTER TABLE with its semicolon once some of its commands are taken out; empty when none is left, as
+ * `Recipe.instead` wants it.
+ */
+export function withoutCommands(statement: Statement, taken: readonly AlterCommand[]): string {
+  return withCommands(
+    statement,
+    taken.map((command) => [command, '']),
+  )
+}
+
+/**
+ * The ALTER TABLE with its semicolon and some of its commands replaced, each by one or several joined by commas; by
+ * nothing it is taken out. Empty when no command is left.
+ */
+export function withCommands(
+  statement: Statement,
+  changes: readonly (readonly [command: AlterCommand, text: string])[],
+): string {
+  const all = alterCommands(statement)
+  const first = all[0]
+  if (first === undefined) return `${statement.text};`
+  let text = ''
+  for (const [index, { span, text: own }] of all.entries()) {
+    const change = changes.find(([command]) => command.span.start === span.start)
+    const written = change ? change[1] : own
+    if (written === '') continue
+    // What stands between two commands, comments and line breaks, goes with the later one.
+    const before = text === '' ? undefined : all[index - 1]
+    text += `${before ? statement.text.slice(before.span.end, span.start) : ''}${written}`
+  }
+  return text === '' ? '' : `${statement.text.slice(0, first.span.start)}${text};`
+}
+
+/**
+ * The UTF-16 offset into the statement's text of a `location` of its tree (UTF-8 bytes). Unlike `offsetOf` it knows
+ * nothing of the file, so it serves for statements in code as well.
+ */
+export function offsetInText({ text, node }: Statement, location: number): number {
+  const { relation } = nodeOf(node, 'AlterTableStmt') ?? {}
+  let at = tableSpan(text).start
+  for (let bytes = location - (relation?.location ?? 0); bytes > 0 && at < text.length;) {
+    const code = text.codePointAt(at) ?? 0
+    bytes -= code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4
+    at += code < 0x10000 ? 1 : 2
+  }
+  return at
+}
+
+/** A word of the statement's head, or a name. */
+interface Token extends Span {
+  /** In lower case, quotes included. */
+  word: string
+}
+
+/** The table's name, with its schema and without ONLY. */
+function tableSpan(text: string): Span {
+  let token = tokenAt(text, 0)
+  while (token.end < text.length && isHead(token, tokenAt(text, token.end))) token = tokenAt(text, token.end)
+  const { start } = token
+  let { end } = token
+  for (let dot = tokenAt(text, end); dot.word === '.'; dot = tokenAt(text, end)) end = tokenAt(text, dot.end).end
+  return { start, end }
+}
+
+/** Whether a token stands before the table's name: `ALTER TABLE [IF EXISTS] [ONLY] [(]`. */
+function isHead({ word }: Token, next: Token): boolean {
+  return ['alter', 'table', 'exists', 'only', '('].includes(word) || (word === 'if' && next.word === 'exists')
+}
+
+/** The commands' spans: what stands between the commas outside parentheses and brackets. */
+function commandSpans(text: string): Span[] {
+  const spans: Span[] = []
+  let token = tokenAt(text, tableSpan(text).end)
+  // The end of `ONLY (t)`, and the `*` that asks for what is the default.
+  while (token.word === ')' || token.word === '*') token = tokenAt(text, token.end)
+  let current: Span | undefined
+  let depth = 0
+  for (; token.start < text.length; token = tokenAt(text, token.end)) {
+    if (token.word === ',' && depth === 0) {
+      if (current) spans.push(current)
+      current = undefined
+      continue
+    }
+    if (token.word === '(' || token.word === '[') depth++
+    else if (token.word === ')' || token.word === ']') depth--
+    current = { start: current?.start ?? token.start, end: token.end }
+  }
+  return current ? [...spans, current] : spans
+}
+
+function tokenAt(text: string, at: number): Token {
+  const start = skipSpace(text, at)
+  const end = start < text.length ? tokenEnd(text, start) : start
+  return { start, end, word: text.slice(start, end).toLowerCase() }
+}

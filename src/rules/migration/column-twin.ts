@@ -1,0 +1,88 @@
+import type { Fix } from '../../findings/fix.ts'
+import { quoteIdentifier, quoteTextName, textNameOf } from '../../sql/identifier.ts'
+import { unqualified } from '../../sql/schema-draft.ts'
+import type { DraftTable } from '../../sql/schema-draft.ts'
+import type { TextColumn } from '../../sql/schema-text.ts'
+import { batchKey, inBatches } from '../batches.ts'
+import { fileWords } from '../next-step.ts'
+import { recipe } from '../recipe.ts'
+import type { StatementSubject } from '../subject.ts'
+
+/**
+ * The recipe that adds a column beside the one to be renamed and keeps both equal. Its last step, dropping the old one,
+ * belongs to a later release and is only said.
+ */
+export function columnRecipe(
+  subject: StatementSubject,
+  old: string,
+  to: string,
+  table: DraftTable | undefined,
+): { next: string; fixes: Fix[] } {
+  const column = table?.columns.find(({ name }) => name === old)
+  const type = column && typeText(column)
+  const key = batchKey(table)
+  if (table === undefined || type === undefined || table.kind !== 'table' || subject.migration.layout === 'goose') {
+    return {
+      next:
+        `Add the column ${to}, keep it equal to ${old} with a trigger BEFORE INSERT OR UPDATE, copy the rows in ` +
+        `batches ` +
+        `in a migration of its own, let the code use ${to}, and drop ${old} with a later release.`,
+      fixes: [],
+    }
+  }
+  const name = quoteTextName(table.name)
+  const [oldColumn, newColumn] = [quoteIdentifier(old), quoteIdentifier(to)]
+  const sync = quoteTextName(
+    table.name.slice(0, -unqualified(table.name).length) + fileWords(`sync_${unqualified(table.name)}_${old}_${to}`),
+  )
+  const instead = `ALTER TABLE ${name} ADD COLUMN ${newColumn} ${type};
+CREATE FUNCTION ${sync}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    IF NEW.${newColumn} IS NULL THEN
+      NEW.${newColumn} := NEW.${oldColumn};
+    ELSE
+      NEW.${oldColumn} := NEW.${newColumn};
+    END IF;
+  ELSIF NEW.${newColumn} IS DISTINCT FROM OLD.${newColumn} THEN
+    NEW.${oldColumn} := NEW.${newColumn};
+  ELSE
+    NEW.${newColumn} := NEW.${oldColumn};
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER ${quoteIdentifier(unqualified(textNameOf(sync)))} BEFORE INSERT OR UPDATE ON ${name}
+  FOR EACH ROW EXECUTE FUNCTION ${sync}();`
+  const copy = `UPDATE ${name} SET ${newColumn} = ${oldColumn}`
+  const where = `${newColumn} IS DISTINCT FROM ${oldColumn}`
+  const then =
+    key === undefined
+      ? [
+          {
+            name: fileWords(`copy_${old}_to_${to}`),
+            up: `${copy} WHERE ${where};`,
+            down: '',
+            outsideTransaction: false,
+          },
+        ]
+      : [inBatches({ name: `copy_${old}_to_${to}`, table: table.name, key, change: copy, where })]
+  return recipe(subject, {
+    title: `Add ${to} beside ${old} and keep both equal`,
+    says:
+      `Add ${to} beside ${old}, with a trigger that keeps both equal, and copy the rows. ${to} gets the NOT ` +
+      `NULL, the ` +
+      `indexes and the constraints of ${old} in migrations of their own. With a later release, once no code says ` +
+      `${old}, drop the trigger, its function and the column.`,
+    instead,
+    then,
+  })
+}
+
+/** The type as it can be written; undefined where what was read of it is not the whole type. */
+function typeText({ type, modifiers, generated, numbering }: TextColumn): string | undefined {
+  // Without an operator = the trigger could not compare; a generated column cannot be written.
+  if (['json', 'xml', 'point'].includes(type) || type.startsWith('interval')) return undefined
+  if (generated !== undefined || numbering !== undefined) return undefined
+  const [base = '', array = ''] = [type.replace(/\[\]$/, ''), type.endsWith('[]') ? '[]' : '']
+  return `${quoteTextName(base)}${modifiers.length > 0 ? `(${modifiers.join(',')})` : ''}${array}`
+}

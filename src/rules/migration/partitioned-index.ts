@@ -1,0 +1,121 @@
+import type { Fix } from '../../findings/fix.ts'
+import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import type { DraftTable, SchemaDraft } from '../../sql/schema-draft.ts'
+import { ownerOfIndex, schemaOfTextName, unqualified } from '../../sql/schema-draft.ts'
+import type { NodeOf } from '../../sql/statement.ts'
+import { nodeOf } from '../../sql/statement.ts'
+import { fileWords } from '../next-step.ts'
+import { recipe } from '../recipe.ts'
+import type { StatementSubject } from '../subject.ts'
+import { concurrentRemedy, indexInSchemaOf } from './concurrent-remedy.ts'
+import { splitAtRelation } from './statement-words.ts'
+
+type IndexStmt = NodeOf<'IndexStmt'>
+
+/**
+ * How to index a partitioned table without blocking its writers: on it alone and on those of its partitions that are
+ * partitioned, CONCURRENTLY on each that holds rows, then attached from the deepest up.
+ */
+export function partitionedIndexRecipe(
+  subject: StatementSubject,
+  index: IndexStmt,
+  table: string,
+): { next: string; fixes: Fix[] } {
+  const { history, mode } = subject.migration
+  const draft = history.before(subject)
+  const parts = splitAtRelation(subject.statement.text)
+  const what = 'Index the parent alone, each partition CONCURRENTLY, and attach them'
+  const note = 'The parent’s index becomes valid with the last one.'
+  const make = (options: string, name: string, relation: string) =>
+    `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${options}${name} ON ${relation}${parts?.tail ?? ''};`
+  const top = index.idxname ?? chosenName(table, index)
+  const partitions = partitionsBelow(draft, table)
+  if (partitions.every(({ kind }) => kind === 'partitioned table')) {
+    const [parent, own] = [quoteTextName(table), quoteIdentifier(top)]
+    const lines = [
+      make('', own, `ONLY ${parent}`),
+      make('CONCURRENTLY ', 'PARTITION_INDEX', 'PARTITION'),
+      `ALTER INDEX ${indexInSchemaOf(table, top)} ATTACH PARTITION PARTITION_INDEX;`,
+    ]
+    return { next: `${what}. ${note} For each partition:\n${lines.map((line) => `  ${line}`).join('\n')}`, fixes: [] }
+  }
+
+  const names = new Map([[table, top]])
+  const parents = [make('', quoteIdentifier(top), `ONLY ${parts?.relation ?? quoteTextName(table)}`)]
+  const leaves: { name: string; text: string }[] = []
+  const attachments: string[] = []
+  let namesAreFree = true
+  for (const partition of partitions) {
+    const { name: relation, partitionOf: parent = '' } = partition
+    const standing = sameIndex(partition, index)
+    const name = standing ?? chosenName(relation, index)
+    names.set(relation, name)
+    if (standing === undefined) {
+      if (ownerOfIndex(draft, schemaOfTextName(relation), name) || Buffer.byteLength(name) > 63) namesAreFree = false
+      const own = quoteIdentifier(name)
+      if (partition.kind === 'partitioned table') parents.push(make('', own, `ONLY ${quoteTextName(relation)}`))
+      else leaves.push({ name, text: make('CONCURRENTLY ', own, quoteTextName(relation)) })
+    }
+    const above = indexInSchemaOf(parent, names.get(parent) ?? '')
+    attachments.unshift(`ALTER INDEX ${above} ATTACH PARTITION ${indexInSchemaOf(relation, name)};`)
+  }
+  const made =
+    mode === 'simple-query'
+      ? recipe(subject, {
+          title: what,
+          says: `${what}. ${note}`,
+          instead: parents.join('\n'),
+          // A file that is sent as one string is a transaction once it has two statements. Attached indexes go with
+          // that of the parent, so these have no way back of their own.
+          then: [
+            ...leaves.map(({ name, text }) => ({
+              name: `create_${fileWords(name)}`,
+              up: text,
+              down: '',
+              outsideTransaction: true,
+            })),
+            { name: `attach_${fileWords(top)}`, up: attachments.join('\n'), down: '', outsideTransaction: false },
+          ],
+        })
+      : concurrentRemedy(
+          subject,
+          [
+            {
+              text: [...parents, ...leaves.map(({ text }) => text), ...attachments].join('\n'),
+              name: `create_${fileWords(top)}`,
+              down: `DROP INDEX ${indexInSchemaOf(table, top)};`,
+            },
+          ],
+          { what, note, safety: 'review' },
+        )
+  return parts === undefined || !namesAreFree ? { next: made.next, fixes: [] } : made
+}
+
+/** A table's partitions and theirs, parents first; a foreign table cannot be indexed. */
+function partitionsBelow(draft: SchemaDraft, table: string): DraftTable[] {
+  const own = [...draft.tables.values()].filter((each) => each.partitionOf === table && each.kind !== 'foreign table')
+  return own.flatMap((each) => [each, ...partitionsBelow(draft, each.name)])
+}
+
+/** The name that PostgreSQL chooses for an index (ChooseIndexName), where it is free and not too long. */
+function chosenName(table: string, index: IndexStmt): string {
+  const columns = [...(index.indexParams ?? []), ...(index.indexIncludingParams ?? [])].map(
+    (param) => nodeOf(param, 'IndexElem')?.name ?? 'expr',
+  )
+  return [unqualified(table), ...columns, 'idx'].join('_')
+}
+
+/** An index that the partition has already, which PostgreSQL would attach rather than build another. */
+function sameIndex({ indexes }: DraftTable, index: IndexStmt): string | undefined {
+  const columns = (index.indexParams ?? []).map((param) => nodeOf(param, 'IndexElem'))
+  const isPlain = columns.every((column) => column?.name !== undefined && column.opclass === undefined)
+  if (!isPlain || index.whereClause !== undefined || index.indexIncludingParams !== undefined) return undefined
+  const wanted = columns.map((column) => column?.name).join('\0')
+  return indexes.find(
+    (each) =>
+      each.predicate === undefined &&
+      each.unique === (index.unique ?? false) &&
+      each.method === (index.accessMethod ?? 'btree') &&
+      each.columns.join('\0') === wanted,
+  )?.name
+}

@@ -1,0 +1,168 @@
+import type { Fix } from '../../findings/fix.ts'
+import { behaviourOf } from '../../sql/transactions.ts'
+import { indent, showFiles } from '../next-step.ts'
+import { defineRule } from '../rule.ts'
+import type { MigrationSubject } from '../subject.ts'
+import { reverseOf } from './reverse.ts'
+
+export default defineRule({
+  id: 'require-down-or-irreversible',
+  since: '0.1.0',
+  severity: 'warning',
+  category: 'migration',
+  subject: 'migration',
+  about: 'change',
+  needs: ['source'],
+  summary: 'A migration without a way back that does not say so, in a folder whose others have one',
+  why:
+    'Whoever has to take a release back at night runs the down sections from the last to the first, and the ' +
+    'first file ' +
+    'without one is where it ends. Then nobody knows whether it was forgotten or cannot be done. Only folders in ' +
+    'which ' +
+    'a released file has a down section, or says why there is none, are looked at (where nothing is released, ' +
+    'any file): Prisma has none at all, and a team that ' +
+    'rolls forward writes none.',
+  instead:
+    'Write the down section with the migration, or say why there is none: in kei’s layout with -- kei: irreversible ' +
+    'REASON at the top of the file; in goose and golang-migrate with an ignore comment. Of a file that only creates ' +
+    'and adds the way back is certain, and kei writes it.',
+  examples: [
+    {
+      title: 'A down file is missing',
+      bad: [
+        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
+        {
+          file: '0002_add_note.sql',
+          sql:
+            'ALTER TABLE orders ADD COLUMN note text, ADD CONSTRAINT note_is_short CHECK (length(note) < 9) NOT ' +
+            'VALID;',
+        },
+      ],
+      at: '',
+      good: [
+        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
+        { file: '0002_add_note.sql', sql: 'ALTER TABLE orders ADD COLUMN note text;' },
+        { file: '0002_add_note.down.sql', sql: 'ALTER TABLE orders DROP COLUMN note;' },
+      ],
+    },
+    {
+      title: 'There is no way back',
+      bad: [
+        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
+        { file: '0001_create_customers.down.sql', sql: 'DROP TABLE customers;' },
+        { file: '0002_forget.sql', sql: 'UPDATE customers SET note = NULL;' },
+      ],
+      at: '',
+      good: [
+        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
+        { file: '0001_create_customers.down.sql', sql: 'DROP TABLE customers;' },
+        {
+          file: '0002_forget.sql',
+          sql: '-- kei: irreversible the notes are gone\nUPDATE customers SET note = NULL;',
+        },
+      ],
+    },
+    {
+      title: 'A folder that rolls forward',
+      bad: [
+        {
+          file: '0001_create_moods.sql',
+          sql: "CREATE TYPE mood AS ENUM ('ok');",
+        },
+        { file: '0001_create_moods.down.sql', sql: 'DROP TYPE mood;' },
+        {
+          file: '0002_create_returns.sql',
+          sql:
+            'CREATE TABLE returns (id bigint PRIMARY KEY);\nINSERT INTO returns VALUES (1);\n' +
+            "COMMENT ON TABLE returns IS 'What came back';\nCREATE INDEX CONCURRENTLY returns_idx ON returns (id);\n" +
+            'CREATE VIEW open_returns AS SELECT id FROM returns;',
+        },
+      ],
+      at: '',
+      good: 'CREATE TABLE orders (id bigint PRIMARY KEY);',
+    },
+  ],
+  sources: [
+    'https://github.com/golang-migrate/migrate/blob/master/MIGRATIONS.md',
+    'https://pressly.github.io/goose/documentation/annotations/',
+  ],
+  options: {},
+  changes: { objects: [] },
+  claims: [
+    {
+      says: 'DROP TABLE takes along the table’s indexes, constraints and triggers; a view on it has to go first.',
+      setup: 'CREATE TABLE t (a int PRIMARY KEY); CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT a FROM t;',
+      statement: 'DROP VIEW v; DROP TABLE t',
+      then: { query: "SELECT count(*)::text FROM pg_class WHERE relname IN ('t', 'i', 'v', 't_pkey')", rows: [['0']] },
+    },
+    {
+      says: 'What is dropped does not come back: another column of that name is empty.',
+      setup: 'CREATE TABLE t AS SELECT 1 AS a, 2 AS b; ALTER TABLE t DROP COLUMN b;',
+      statement: 'ALTER TABLE t ADD COLUMN b int',
+      then: { query: 'SELECT b::text FROM t', rows: [[null]] },
+    },
+  ],
+  *check(migration) {
+    if (migration.released || migration.wayBack !== 'missing') return
+    if (!hasWaysBack(migration)) return
+    const start = { start: 0, end: 0 }
+    yield {
+      kind: 'finding',
+      message: 'There is no way back from this migration, and it does not say why',
+      at: { file: migration.file, text: migration.text, span: start },
+      evidence: [
+        { kind: 'source', text: `${migration.file} has no down section; others of ${migration.history.folder} have` },
+      ],
+      ...remedy(migration),
+      identity: migration.version,
+    }
+  },
+})
+
+const known = new WeakMap<MigrationSubject['history'], boolean>()
+
+/** Whether it is this folder's habit to have ways back: what is released shows it, else any file. */
+function hasWaysBack({ history }: MigrationSubject): boolean {
+  let has = known.get(history)
+  if (has === undefined) {
+    const released = history.migrations.filter((each) => each.released)
+    const shown = released.length > 0 ? released : history.migrations
+    has = shown.some(({ wayBack }) => wayBack === 'written' || wayBack === 'irreversible')
+    known.set(history, has)
+  }
+  return has
+}
+
+function remedy({ layout, file, statements, text }: MigrationSubject): { next: string; fixes: Fix[] } {
+  const reversed = reverseOf(statements.map(({ statement }) => statement))
+  const without =
+    layout === 'kei'
+      ? `Where there is none begin ${file} with the line -- kei: irreversible REASON.`
+      : 'Where there is none say why: -- kei: ignore-file require-down-or-irreversible: REASON'
+  const sql = `${(reversed ?? []).join('\n')}\n`
+  // golang-migrate sends a file as one string, in which CONCURRENTLY is refused beside others.
+  const isRefused =
+    layout === 'golang-migrate' &&
+    (reversed ?? []).length > 1 &&
+    statements.some(({ statement }) => behaviourOf(statement) === 'outside')
+  if (reversed === undefined || isRefused) return { next: `Write its down section. ${without}`, fixes: [] }
+  if (layout === 'goose') {
+    const edit = {
+      file,
+      start: text.length,
+      end: text.length,
+      text: `${text.endsWith('\n') ? '' : '\n'}\n-- +goose Down\n${sql}`,
+    }
+    return {
+      next: `Write the way back at its end:\n${indent(`-- +goose Down\n${reversed.join('\n')}`)}\n${without}`,
+      fixes: [{ title: 'Write the down section', safety: 'review', edits: [edit], newFiles: [] }],
+    }
+  }
+  const down = { file: file.replace(/(?:\.up)?\.sql$/, '.down.sql'), text: sql }
+  return {
+    next: `Write the way back:\n${showFiles([down])}\n${without}`,
+    fixes: [{ title: 'Write the down file', safety: 'review', edits: [], newFiles: [down] }],
+  }
+}
