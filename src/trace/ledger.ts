@@ -80,7 +80,7 @@ export function observe(ledger: Ledger, reading: Reading | undefined, facts: Sta
     const last = before(relation.oid)
     // Without any name it is a rewrite's transient storage.
     const name = relation.name ?? droppedNames.get(relation.oid) ?? last?.name
-    if (name === undefined || isTemporary(name)) continue
+    if (name === undefined || isTemporary(name) || name.startsWith('pg_toast.')) continue
     const kind = relation.kind ?? last?.kind ?? 'r'
 
     const strongestHeld = strongest(transaction.held.get(relation.oid) ?? [])

@@ -61,7 +61,10 @@ describe.skipIf(process.platform !== 'linux')(
       expect(after.err).toBe('')
       const report = JSON.parse(after.out)
       expect(report.summary).toMatchObject({ files: 601, traced: 1201, notTraced: 0 })
-      expect(report.findings.map((finding: { rule: string }) => finding.rule)).toEqual(['prefer-identity'])
+      expect(report.findings.map((finding: { rule: string }) => finding.rule)).toEqual([
+        'require-down-or-irreversible',
+        'prefer-identity',
+      ])
       await expectGone()
     })
 

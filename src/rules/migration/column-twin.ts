@@ -7,6 +7,8 @@ import { batchKey, inBatches } from '../batches.ts'
 import { fileWords } from '../next-step.ts'
 import { recipe } from '../recipe.ts'
 import type { StatementSubject } from '../subject.ts'
+import { typeText } from '../type-fit.ts'
+import { builtInTypes } from './built-in-types.ts'
 
 /**
  * The recipe that adds a column beside the one to be renamed and keeps both equal. Its last step, dropping the old one,
@@ -19,7 +21,7 @@ export function columnRecipe(
   table: DraftTable | undefined,
 ): { next: string; fixes: Fix[] } {
   const column = table?.columns.find(({ name }) => name === old)
-  const type = column && typeText(column)
+  const type = column && twinType(column)
   const key = batchKey(table)
   if (table === undefined || type === undefined || table.kind !== 'table' || subject.migration.layout === 'goose') {
     return {
@@ -79,10 +81,12 @@ CREATE TRIGGER ${quoteIdentifier(unqualified(textNameOf(sync)))} BEFORE INSERT O
 }
 
 /** The type as it can be written; undefined where what was read of it is not the whole type. */
-function typeText({ type, modifiers, generated, numbering }: TextColumn): string | undefined {
+function twinType(column: TextColumn): string | undefined {
+  const { type, modifiers, generated, numbering } = column
   // Without an operator = the trigger could not compare; a generated column cannot be written.
   if (['json', 'xml', 'point'].includes(type) || type.startsWith('interval')) return undefined
   if (generated !== undefined || numbering !== undefined) return undefined
-  const [base = '', array = ''] = [type.replace(/\[\]$/, ''), type.endsWith('[]') ? '[]' : '']
-  return `${quoteTextName(base)}${modifiers.length > 0 ? `(${modifiers.join(',')})` : ''}${array}`
+  const base = type.replace(/\[\]$/, '')
+  if (builtInTypes.has(base)) return typeText(column)
+  return `${quoteTextName(base)}${modifiers.length > 0 ? `(${modifiers.join(',')})` : ''}${type.slice(base.length)}`
 }

@@ -11,6 +11,13 @@ const table = 'CREATE TABLE t (id serial PRIMARY KEY, up int REFERENCES t, b int
 describe('what went by CASCADE, as the trace shows', () => {
   test.each([
     ['nothing but the table’s own', table, 'DROP TABLE t CASCADE;', []],
+    ['nothing but a serial’s default', 'CREATE TABLE u (id serial, b int);', 'ALTER TABLE u DROP COLUMN id;', []],
+    [
+      'a default that stays without its sequence',
+      table,
+      'DROP SEQUENCE t_id_seq CASCADE;',
+      ['default value for public.t.id'],
+    ],
     ['nothing but its partitions', partitioned(), 'DROP TABLE e CASCADE;', []],
     ['a view on the same file’s', table, 'CREATE VIEW v AS SELECT b FROM t; DROP TABLE t CASCADE;', []],
     ['a foreign key of the same file', table, 'CREATE TABLE r (x int REFERENCES t); DROP TABLE t CASCADE;', []],

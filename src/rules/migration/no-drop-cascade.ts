@@ -198,6 +198,8 @@ function takenAlong(subject: StatementSubject, { dropped }: Observation): Object
   const schemas = dropped.filter(({ objectType, cascaded }) => objectType === 'schema' && !cascaded)
   const extension = dropped.some(({ objectType, cascaded }) => objectType === 'extension' && !cascaded)
   const gone = new Set(dropped.flatMap(({ objectType, name }) => (relations.has(objectType) ? [name] : [])))
+  // A serial's default depends on its sequence, which goes with the column.
+  const goneColumns = new Set(dropped.flatMap(({ objectType, name }) => (objectType === 'table column' ? [name] : [])))
   return dropped.filter((object) => {
     const { objectType, name, dependent } = object
     if (!dependent || isSeenNew(subject.migration, object, subject.statement.index)) return false
@@ -206,7 +208,9 @@ function takenAlong(subject: StatementSubject, { dropped }: Observation): Object
     if (objectType.includes(' of access method')) return false
     if (extension && madeByExtensions.has(objectType)) return false
     if (schemas.some((schema) => name.startsWith(`${schema.name}.`))) return false
-    const owner = / on (.*)$/.exec(name)?.[1] ?? /^for (.*)\.(?:"(?:[^"]|"")*"|[^".]*)$/.exec(name)?.[1]
+    const column = /^for (.*)$/.exec(name)?.[1]
+    if (column !== undefined && goneColumns.has(column)) return false
+    const owner = / on (.*)$/.exec(name)?.[1] ?? column?.replace(/\.(?:"(?:[^"]|"")*"|[^".]*)$/, '')
     return owner === undefined || !gone.has(owner)
   })
 }

@@ -5,6 +5,7 @@ import noBrokenDown from './no-broken-down.ts'
 import rule from './require-down-or-irreversible.ts'
 
 const golangMigrate: Runner = { layout: 'golang-migrate', mode: 'simple-query' }
+const goose: Runner = { layout: 'goose', mode: 'transaction' }
 const kei: Runner = { layout: 'kei', mode: 'grouped' }
 
 function folder(last: string, { up = '.sql', down = true, released = false } = {}): ExampleMigration[] {
@@ -17,9 +18,16 @@ function folder(last: string, { up = '.sql', down = true, released = false } = {
 
 const create = 'CREATE TABLE b (id int);'
 
-test('only in a folder that has ways back, and only while the file can still be changed', async () => {
-  expect((await judgeExample(rule, folder(create), 17, 'text')).findings).toHaveLength(1)
-  expect((await judgeExample(rule, folder(create, { down: false }), 17, 'text')).findings).toEqual([])
+test('only while the file can still be changed; a folder without any way back is told once, in a note', async () => {
+  expect((await judgeExample(rule, folder(create), 17, 'text')).findings).toMatchObject([{ severity: 'warning' }])
+  const without = [
+    ...folder(create, { down: false }),
+    { file: 'migrations/0003_c.sql', text: `${create}\n`, released: false },
+  ]
+  expect((await judgeExample(rule, without, 17, 'text')).findings).toMatchObject([
+    { severity: 'note', location: { file: 'migrations/0002_b.sql' } },
+  ])
+  expect((await judgeExample(rule, folder(create, { down: false }), 17, 'text', goose)).findings).toEqual([])
   expect((await judgeExample(rule, folder(create, { released: true }), 17, 'text')).findings).toEqual([])
   const ignored = `-- kei: ignore-file require-down-or-irreversible: no way back\n${create}`
   expect((await judgeExample(rule, folder(ignored), 17, 'text')).findings).toEqual([])

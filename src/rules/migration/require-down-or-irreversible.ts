@@ -2,6 +2,7 @@ import type { Fix } from '../../findings/fix.ts'
 import { behaviourOf } from '../../sql/transactions.ts'
 import { indent, showFiles } from '../next-step.ts'
 import { defineRule } from '../rule.ts'
+import type { Verdict } from '../rule.ts'
 import type { MigrationSubject } from '../subject.ts'
 import { reverseOf } from './reverse.ts'
 
@@ -13,15 +14,12 @@ export default defineRule({
   subject: 'migration',
   about: 'change',
   needs: ['source'],
-  summary: 'A migration without a way back that does not say so, in a folder whose others have one',
+  summary: 'A migration without a way back that does not say so',
   why:
-    'Whoever has to take a release back at night runs the down sections from the last to the first, and the ' +
-    'first file ' +
-    'without one is where it ends. Then nobody knows whether it was forgotten or cannot be done. Only folders in ' +
-    'which ' +
-    'a released file has a down section, or says why there is none, are looked at (where nothing is released, ' +
-    'any file): Prisma has none at all, and a team that ' +
-    'rolls forward writes none.',
+    'Whoever has to take a release back at night runs the down sections from the last to the first, and the first ' +
+    'file without one is where it ends. Then nobody knows whether it was forgotten or cannot be done. Looked at are ' +
+    'folders in which a released file has a down section or says why there is none (where nothing is released, any ' +
+    'file). Of a folder in kei’s layout that has none at all it is said once, in a note; Prisma knows no way back.',
   instead:
     'Write the down section with the migration, or say why there is none: in kei’s layout with -- kei: irreversible ' +
     'REASON at the top of the file; in goose and golang-migrate with an ignore comment. Of a file that only creates ' +
@@ -65,7 +63,7 @@ export default defineRule({
       ],
     },
     {
-      title: 'A folder that rolls forward',
+      title: 'The way back can be told from the statements',
       bad: [
         {
           file: '0001_create_moods.sql',
@@ -81,7 +79,10 @@ export default defineRule({
         },
       ],
       at: '',
-      good: 'CREATE TABLE orders (id bigint PRIMARY KEY);',
+      good: [
+        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
+      ],
     },
   ],
   sources: [
@@ -106,7 +107,10 @@ export default defineRule({
   ],
   *check(migration) {
     if (migration.released || migration.wayBack !== 'missing') return
-    if (!hasWaysBack(migration)) return
+    if (!hasWaysBack(migration)) {
+      if (migration.layout === 'kei' && isFirstOpen(migration)) yield noWayBackAtAll(migration)
+      return
+    }
     const start = { start: 0, end: 0 }
     yield {
       kind: 'finding',
@@ -120,6 +124,26 @@ export default defineRule({
     }
   },
 })
+
+/** Whether it is the first of its folder that can still be changed. */
+function isFirstOpen(migration: MigrationSubject): boolean {
+  return migration.history.migrations.find(({ released }) => !released) === migration
+}
+
+/** Said once for a folder: it may be meant so. */
+function noWayBackAtAll({ file, text, history }: MigrationSubject): Verdict {
+  return {
+    kind: 'finding',
+    severity: 'note',
+    message: `No migration of ${history.folder} has a way back, and none says why`,
+    at: { file, text, span: { start: 0, end: 0 } },
+    evidence: [{ kind: 'source', text: `${history.folder} has no .down.sql file` }],
+    next:
+      'Write a .down.sql beside each new migration, which kei then runs up, down and up again, or begin it with the ' +
+      'line -- kei: irreversible REASON. If this folder only ever rolls forward, turn the rule off in kei.jsonc.',
+    identity: history.folder,
+  }
+}
 
 const known = new WeakMap<MigrationSubject['history'], boolean>()
 
