@@ -1,6 +1,7 @@
 // Written by scripts/generate-rules.js from the listing of this folder; do not edit.
 import noBrokenDown from './migration/no-broken-down.ts'
 import noBulkChange from './migration/no-bulk-change.ts'
+import noCharType from './schema/no-char-type.ts'
 import noConcurrentIfNotExists from './migration/no-concurrent-if-not-exists.ts'
 import noContractWithExpand from './migration/no-contract-with-expand.ts'
 import noDomainScan from './migration/no-domain-scan.ts'
@@ -14,7 +15,9 @@ import noExclusionConstraintBuild from './migration/no-exclusion-constraint-buil
 import noHiddenChange from './migration/no-hidden-change.ts'
 import noInvalidIgnore from './project/no-invalid-ignore.ts'
 import noLockTable from './migration/no-lock-table.ts'
+import noLongIdentifier from './schema/no-long-identifier.ts'
 import noMegaMigration from './migration/no-mega-migration.ts'
+import noMoneyType from './schema/no-money-type.ts'
 import noNarrowingType from './migration/no-narrowing-type.ts'
 import noNewerSyntax from './migration/no-newer-syntax.ts'
 import noReferencedTableLock from './migration/no-referenced-table-lock.ts'
@@ -33,8 +36,11 @@ import noUnreadableFile from './project/no-unreadable-file.ts'
 import noVacuumFull from './migration/no-vacuum-full.ts'
 import noWorkUnderExclusiveLock from './migration/no-work-under-exclusive-lock.ts'
 import preferAttachPartition from './migration/prefer-attach-partition.ts'
+import preferBigintKey from './schema/prefer-bigint-key.ts'
 import preferGin from './schema/prefer-gin.ts'
 import preferIdentity from './schema/prefer-identity.ts'
+import preferJsonb from './schema/prefer-jsonb.ts'
+import preferTimestamptz from './schema/prefer-timestamptz.ts'
 import requireConcurrentDetach from './migration/require-concurrent-detach.ts'
 import requireConcurrentIndex from './migration/require-concurrent-index.ts'
 import requireConcurrentIndexDrop from './migration/require-concurrent-index-drop.ts'
@@ -55,6 +61,7 @@ import type { Rule } from './rule.ts'
 export const allRules: readonly Rule[] = [
   noBrokenDown,
   noBulkChange,
+  noCharType,
   noConcurrentIfNotExists,
   noContractWithExpand,
   noDomainScan,
@@ -68,7 +75,9 @@ export const allRules: readonly Rule[] = [
   noHiddenChange,
   noInvalidIgnore,
   noLockTable,
+  noLongIdentifier,
   noMegaMigration,
+  noMoneyType,
   noNarrowingType,
   noNewerSyntax,
   noReferencedTableLock,
@@ -87,8 +96,11 @@ export const allRules: readonly Rule[] = [
   noVacuumFull,
   noWorkUnderExclusiveLock,
   preferAttachPartition,
+  preferBigintKey,
   preferGin,
   preferIdentity,
+  preferJsonb,
+  preferTimestamptz,
   requireConcurrentDetach,
   requireConcurrentIndex,
   requireConcurrentIndexDrop,
