@@ -11,16 +11,15 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { nextMigration, writeCorpus } from './corpus.ts'
 import { machine, writeFigures } from './figures.ts'
 import { medianUsage, measure } from './measure.ts'
 import type { Usage } from './measure.ts'
 import { numberOption } from './options.ts'
 import { peers, psqlProgram, squawkNames } from './peers.ts'
+import { root } from './root.ts'
 import { serverCpu, shadowServers, stopServers } from './shadow-server.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
 const kei = join(root, 'bin/kei.js')
 
 /** One program on one task; `run` gives what it took. `before` is not measured. */

@@ -1,14 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
+import { root } from './root.ts'
 
 /** What the figures were measured on. */
 export function machine(): string {
   const model = cpus()[0]?.model ?? 'unknown processor'
   const memory = `${Math.round(totalmem() / 1024 ** 3)} GB`
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   return `${model}, ${cpus().length} cores, ${memory}, ${process.platform} ${release()} ${arch()}, Node ${process.versions.node}, kei ${version}`
 }
 
@@ -17,7 +16,7 @@ export function machine(): string {
  * @throws Error when it has none.
  */
 export function writeFigures(script: string, figures: string): void {
-  const readme = fileURLToPath(new URL('../bench/README.md', import.meta.url))
+  const readme = join(root, 'bench/README.md')
   const text = readFileSync(readme, 'utf8')
   const [start, end] = [`<!-- figures: written by \`npm run ${script} -- --write\` -->`, '<!-- end of figures -->']
   const from = text.indexOf(start)

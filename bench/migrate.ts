@@ -13,18 +13,16 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { startDurableServer } from './durable-server.ts'
 import { machine, writeFigures } from './figures.ts'
 import { measure, medianUsage } from './measure.ts'
 import type { Usage } from './measure.ts'
 import { namesOption, numberOption } from './options.ts'
+import { root } from './root.ts'
 import { runnerNames, runners } from './runners.ts'
 import type { Address, Call, Runner } from './runners.ts'
 import { smallHistory } from './small-history.ts'
 import type { SmallHistory } from './small-history.ts'
-
-const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** One program on one task; `before` and `after` are not measured. */
 interface Contender {

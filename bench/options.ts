@@ -21,3 +21,15 @@ export function namesOption(name: string, all: readonly string[]): readonly stri
   if (unknown !== undefined) throw new Error(`${name} does not know ${unknown}. It knows ${all.join(', ')}`)
   return names
 }
+
+/**
+ * What stands after an option on the command line; undefined without the option.
+ * @throws Error when nothing stands after it.
+ */
+export function textOption(name: string): string | undefined {
+  const at = process.argv.indexOf(name)
+  if (at === -1) return undefined
+  const text = process.argv[at + 1]
+  if (text === undefined || text.startsWith('--')) throw new Error(`${name} wants something after it`)
+  return text
+}

@@ -14,6 +14,11 @@ const harmless = {
     'ALTER TABLE s ADD FOREIGN KEY (positive) REFERENCES r NOT VALID;',
   ],
   'a table that references only itself': [tables, 'ALTER TABLE s DROP COLUMN up;'],
+  'partitions that only code shows': [
+    `${tables} CREATE TABLE e (id int, extra int) PARTITION BY RANGE (id);` +
+      "DO $$ BEGIN EXECUTE (SELECT 'CREATE TABLE e_1 PARTITION OF e DEFAULT'); END $$;",
+    'ALTER TABLE e DROP COLUMN extra;',
+  ],
   'both tables dropped': [tables, 'DROP TABLE t, r, s;'],
   'other constraints and columns': [
     tables,

@@ -1,3 +1,4 @@
+import type { Catalog } from '../../findings/catalog.ts'
 import { compareLockModes } from '../../findings/lock-mode.ts'
 import { textNameOf } from '../../sql/identifier.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
@@ -217,7 +218,15 @@ function otherLocks(subject: StatementSubject, own: readonly string[]): TableLoc
     ...dropped,
     ...own.flatMap((name) => partitionsOf(draft, name).map((each) => each.name)),
   ])
-  return locks.filter(({ table }) => !reached.has(table))
+  return locks.filter(({ table }) => !reached.has(table) && !isBelow(subject.migration.history.catalog, table, reached))
+}
+
+/** Whether the traced history leaves the table as a partition of one of `above`; code makes some that the text does not show. */
+function isBelow(catalog: Catalog | undefined, table: string, above: ReadonlySet<string>): boolean {
+  const found = catalog?.relations.find(({ name }) => textNameOf(name) === table)?.partitionOf
+  if (found === undefined) return false
+  const parent = textNameOf(found)
+  return above.has(parent) || isBelow(catalog, parent, above)
 }
 
 /** Whether nothing else is done in the statement's transaction. */
