@@ -1,10 +1,8 @@
-import { loadParser } from '../../src/sql/parse.ts'
 import { judgeMigrations, migrationsOf } from '../../test/contract/examples.ts'
 import type { Runner } from '../../test/contract/examples.ts'
+import { statementsOf } from './case-run.ts'
 import type { CaseRunner, RuleCase } from './case.ts'
 import type { Answer } from './tool.ts'
-
-const parser = await loadParser()
 
 /** That PostgreSQL refused a statement while it was traced: the report says so with its cause, but it is no rule. */
 export const refusedOnShadow = '(refused on the shadow)'
@@ -20,9 +18,7 @@ const runners: Readonly<Record<CaseRunner, Runner>> = {
 
 /** The setup without the rows that it puts into its tables: migrations make tables, those who use them fill them. */
 function historyOf(setup: string): string {
-  const parsed = parser.parse(setup)
-  if (parsed.kind === 'syntax-error') throw new Error(`${parsed.message}: ${setup}`)
-  const made = parsed.statements.filter(({ tag }) => tag !== 'InsertStmt' && tag !== 'UpdateStmt')
+  const made = statementsOf(setup).filter(({ tag }) => tag !== 'InsertStmt' && tag !== 'UpdateStmt')
   return made.map(({ text }) => `${text};`).join('\n')
 }
 

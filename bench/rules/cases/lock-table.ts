@@ -1,9 +1,7 @@
 import type { LockShape } from '../../../src/rules/lock-table/lock-shape.ts'
 import { lockTable } from '../../../src/rules/lock-table/lock-table.ts'
-import { loadParser } from '../../../src/sql/parse.ts'
+import { statementsOf } from '../case-run.ts'
 import type { RuleCase } from '../case.ts'
-
-const parser = await loadParser()
 
 /** Rows that the server works through in several transactions: what was locked while it read cannot be told. */
 const severalTransactions = ['REINDEX TABLE CONCURRENTLY, partitioned table']
@@ -33,7 +31,7 @@ export function lockTableCases(): readonly RuleCase[] {
       setup: shape.setup,
       sql: [...settingsIn(shape.setup), shape.statement].join('; '),
       // Several statements of a row are in one transaction.
-      ...(textsOf(shape.statement).length > 1 && { runner: 'transaction' }),
+      ...(statementsOf(shape.statement).length > 1 && { runner: 'transaction' }),
       ...(shape.majors && !shape.majors.includes(17) && { major: shape.majors[0] ?? 18 }),
     }
   })
@@ -41,10 +39,5 @@ export function lockTableCases(): readonly RuleCase[] {
 
 /** The settings that a row's setup leaves to its session; a migration begins without. */
 function settingsIn(setup: string): string[] {
-  return textsOf(setup).flatMap(({ tag, text }) => (tag === 'VariableSetStmt' ? [text] : []))
-}
-
-function textsOf(sql: string): { tag: string; text: string }[] {
-  const parsed = parser.parse(sql)
-  return parsed.kind === 'parsed' ? parsed.statements : []
+  return statementsOf(setup).flatMap(({ tag, text }) => (tag === 'VariableSetStmt' ? [text] : []))
 }
