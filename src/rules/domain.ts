@@ -5,7 +5,7 @@ import { textName } from '../sql/schema-draft.ts'
 import { namesOf, nodeOf, statementOf } from '../sql/statement.ts'
 import type { Statement } from '../sql/statement.ts'
 import { tokenEnd } from '../sql/token.ts'
-import type { StatementSubject } from './subject.ts'
+import type { HistorySubject, StatementSubject } from './subject.ts'
 
 /** A domain as the text that creates it shows it. */
 export interface Domain {
@@ -25,6 +25,8 @@ export interface Domain {
 /** The domain of a name, as statements before `subject` leave it; undefined when the text shows none. */
 export function domainOf(name: string, subject: StatementSubject): Domain | undefined {
   let domain: Domain | undefined
+  // Most histories have no domain, and every new column asks.
+  if (!hasDomains(subject.migration.history)) return undefined
   for (const statement of statementsBefore(subject)) {
     const create = statementOf(statement, 'CreateDomainStmt')
     if (create && nameOf(create.domainname) === name) domain = readDomain(statement)
@@ -32,6 +34,19 @@ export function domainOf(name: string, subject: StatementSubject): Domain | unde
     if (domain && alter && nameOf(alter.typeName) === name) domain.altered = true
   }
   return domain
+}
+
+const known = new WeakMap<HistorySubject, boolean>()
+
+function hasDomains(history: HistorySubject): boolean {
+  let has = known.get(history)
+  if (has === undefined) {
+    has = history.migrations.some(({ statements }) =>
+      statements.some(({ statement }) => statement.tag === 'CreateDomainStmt'),
+    )
+    known.set(history, has)
+  }
+  return has
 }
 
 /** The statements of the history before `subject`, or before the one around it. */
