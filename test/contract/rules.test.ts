@@ -118,10 +118,9 @@ async function checkExample(rule: Rule, example: RuleExample, major: Major, how:
     const after = await judgeExample(rule, applyFix(bad, fix), major, how)
     expect(after.findings, fix.title).toEqual([])
     for (const { text } of fix.newFiles) expect(finding?.next).toContain(indent(text.trimEnd()))
-    const were = new Set(before.others.map(({ rule: found, location }) => `${found} ${fileOf(location)}`))
+    const were = new Set(before.others.map((other) => other.fingerprint))
     const hazards = after.others.filter(
-      ({ rule: found, severity, location }) =>
-        isInFix(location, fix) && atLeast(severity, 'warning') && !were.has(`${found} ${fileOf(location)}`),
+      (other) => isInFix(other.location, fix) && atLeast(other.severity, 'warning') && !were.has(other.fingerprint),
     )
     expect(
       hazards.map(({ rule: found, message }) => `${found}: ${message}`),
