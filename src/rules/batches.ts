@@ -6,11 +6,11 @@ import type { MigrationDraft } from './subject.ts'
 /** Rows that one batch looks at. */
 const batch = 10_000
 
-/** The only column of the table's primary key, by which its rows can be gone through in order. */
+/** A column that is unique and not null, a primary key's among them: by it all rows can be gone through in order. */
 export function batchKey(table: DraftTable | undefined): string | undefined {
-  const columns = table?.keys.find(({ name, columns: own, method }) => {
+  const columns = table?.keys.find(({ columns: own, method }) => {
     const only = own.length === 1 ? own[0] : undefined
-    return only !== undefined && method === 'btree' && (name.endsWith('_pkey') || isNotNull(table, only))
+    return only !== undefined && method === 'btree' && isNotNull(table, only)
   })?.columns
   return columns?.[0]
 }

@@ -1,4 +1,5 @@
 import type { TextDomain } from '../sql/schema-text.ts'
+import { serialTypes } from '../sql/serial-types.ts'
 
 /** A column's type as a `SchemaText` has it. */
 export interface ColumnType {
@@ -71,17 +72,9 @@ const manualNames: Readonly<Record<string, string>> = {
   bpchar: 'char',
 }
 
-const serialTypes: Readonly<Record<string, string>> = {
-  smallserial: 'int2',
-  serial2: 'int2',
-  serial: 'int4',
-  serial4: 'int4',
-  bigserial: 'int8',
-  serial8: 'int8',
-}
-
-function plain({ type, modifiers }: ColumnType): ColumnType {
-  return { type: serialTypes[type] ?? type, modifiers }
+/** A column's type with the integer that a serial stands for. */
+export function plain({ type, modifiers }: ColumnType): ColumnType {
+  return { type: serialTypes.get(type) ?? type, modifiers }
 }
 
 function arrayFit(

@@ -63,12 +63,24 @@ export function lineOf({ declared, draft }: UsedTable): DraftTable[] {
  * Whether the statement read the table from end to end, or a partition or child of it: as the shadow showed. Undefined
  * when it was not traced; in code only what is known to belong to the table counts.
  */
-export function wasRead(subject: StatementSubject, { name, draft }: UsedTable): boolean | undefined {
-  const observation = observationOf(subject)
-  if (observation === undefined) return undefined
-  if (subject.within === undefined) return observation.scans.length > 0
+export function wasRead(subject: StatementSubject, table: UsedTable): boolean | undefined {
+  return isAmong('scans', subject, table)
+}
+
+/** As `wasRead`, of writing the table anew. */
+export function wasRewritten(subject: StatementSubject, table: UsedTable): boolean | undefined {
+  return isAmong('rewrites', subject, table)
+}
+
+function isAmong(
+  what: 'scans' | 'rewrites',
+  subject: StatementSubject,
+  { name, draft }: UsedTable,
+): boolean | undefined {
+  const seen = observationOf(subject)?.[what]
+  if (seen === undefined || subject.within === undefined) return seen && seen.length > 0
   const own = [name, ...partitionsOf(draft, name).map((each) => each.name)]
-  return observation.scans.some((scan) => own.includes(textNameOf(scan)))
+  return seen.some((relation) => own.includes(textNameOf(relation)))
 }
 
 /** Whether the text shows that the table holds no rows: partitioned, without a partition. */

@@ -5,18 +5,10 @@ import type { DraftTable, SchemaDraft } from './schema-draft.ts'
 import { noteOwner, resolveName, unqualified } from './schema-draft.ts'
 import type { FoldContext } from './schema-fold.ts'
 import type { Site, TextColumn, TextIndex, TextKey } from './schema-text.ts'
+import { serialTypes } from './serial-types.ts'
 import { nodeOf } from './statement.ts'
 import { tokenEnd } from './token.ts'
 import { findNodes } from './walk.ts'
-
-const serialTypes: Record<string, string> = {
-  smallserial: 'smallserial',
-  serial2: 'smallserial',
-  serial: 'serial',
-  serial4: 'serial',
-  bigserial: 'bigserial',
-  serial8: 'bigserial',
-}
 
 /** Adds a column with the constraints written on it. */
 export function declareColumn(draft: SchemaDraft, table: DraftTable, column: ColumnDef, context: FoldContext): void {
@@ -26,9 +18,9 @@ export function declareColumn(draft: SchemaDraft, table: DraftTable, column: Col
     name,
     type,
     modifiers: modifiersOf(column.typeName),
-    notNull: serialTypes[type] === undefined ? 'no' : 'yes',
+    notNull: serialTypes.has(type) ? 'yes' : 'no',
     hasDefault: false,
-    ...(serialTypes[type] !== undefined && { numbering: 'serial' as const }),
+    ...(serialTypes.has(type) && { numbering: 'serial' as const }),
     typeStart: placeOf(column.typeName?.location, context),
     site: siteOf(column.location, context),
   }

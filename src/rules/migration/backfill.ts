@@ -16,7 +16,7 @@ const pagesPerBatch = 1000
  * @param column quoted; `value` and `missing` are expressions of a row, which lacks the value while `missing` is true.
  */
 export function backfill(
-  { name: table, declared }: UsedTable,
+  { name: table, declared }: Pick<UsedTable, 'name' | 'declared'>,
   { column, value, missing }: { column: string; value: string; missing: string },
 ): MigrationDraft {
   const change = `UPDATE ${quoteTextName(table)} SET ${column} = ${value}`

@@ -3,12 +3,12 @@ import { quoteIdentifier, quoteTextName, textNameOf } from '../../sql/identifier
 import { unqualified } from '../../sql/schema-draft.ts'
 import type { DraftTable } from '../../sql/schema-draft.ts'
 import type { TextColumn } from '../../sql/schema-text.ts'
-import { batchKey, inBatches } from '../batches.ts'
 import { fileWords } from '../next-step.ts'
 import { recipe } from '../recipe.ts'
 import type { StatementSubject } from '../subject.ts'
 import { typeText } from '../type-fit.ts'
 import { builtInTypes } from './built-in-types.ts'
+import { backfill } from './backfill.ts'
 
 /**
  * The recipe that adds a column beside the one to be renamed and keeps both equal. Its last step, dropping the old one,
@@ -22,13 +22,11 @@ export function columnRecipe(
 ): { next: string; fixes: Fix[] } {
   const column = table?.columns.find(({ name }) => name === old)
   const type = column && twinType(column)
-  const key = batchKey(table)
   if (table === undefined || type === undefined || table.kind !== 'table' || subject.migration.layout === 'goose') {
     return {
       next:
         `Add the column ${to}, keep it equal to ${old} with a trigger BEFORE INSERT OR UPDATE, copy the rows in ` +
-        `batches ` +
-        `in a migration of its own, let the code use ${to}, and drop ${old} with a later release.`,
+        `batches in a migration of its own, let the code use ${to}, and drop ${old} with a later release.`,
       fixes: [],
     }
   }
@@ -55,25 +53,14 @@ BEGIN
 END $$;
 CREATE TRIGGER ${quoteIdentifier(unqualified(textNameOf(sync)))} BEFORE INSERT OR UPDATE ON ${name}
   FOR EACH ROW EXECUTE FUNCTION ${sync}();`
-  const copy = `UPDATE ${name} SET ${newColumn} = ${oldColumn}`
   const where = `${newColumn} IS DISTINCT FROM ${oldColumn}`
-  const then =
-    key === undefined
-      ? [
-          {
-            name: fileWords(`copy_${old}_to_${to}`),
-            up: `${copy} WHERE ${where};`,
-            down: '',
-            outsideTransaction: false,
-          },
-        ]
-      : [inBatches({ name: `copy_${old}_to_${to}`, table: table.name, key, change: copy, where })]
+  const copy = backfill({ name: table.name, declared: table }, { column: newColumn, value: oldColumn, missing: where })
+  const then = [{ ...copy, name: fileWords(`copy_${old}_to_${to}`) }]
   return recipe(subject, {
     title: `Add ${to} beside ${old} and keep both equal`,
     says:
       `Add ${to} beside ${old}, with a trigger that keeps both equal, and copy the rows. ${to} gets the NOT ` +
-      `NULL, the ` +
-      `indexes and the constraints of ${old} in migrations of their own. With a later release, once no code says ` +
+      `NULL, the indexes and the constraints of ${old} in migrations of their own. With a later release, once no code says ` +
       `${old}, drop the trigger, its function and the column.`,
     instead,
     then,

@@ -15,7 +15,9 @@ import type { Major } from '../rule.ts'
 import type { MigrationDraft, StatementSubject } from '../subject.ts'
 import type { UsedTable } from '../used-table.ts'
 import { leavesOf, lineOf } from '../used-table.ts'
+import { serialTypes } from '../../sql/serial-types.ts'
 
+/** Whether it is a PRIMARY KEY. */
 export function isPrimary({ node }: AddedConstraint): boolean {
   return node.contype === 'CONSTR_PRIMARY'
 }
@@ -26,7 +28,7 @@ function nullableColumns(table: UsedTable, { column, columns }: AddedConstraint)
     const demands = (column.constraints ?? []).map((each) => nodeOf(each, 'Constraint')?.contype)
     const type = namesOf({ List: { items: column.typeName?.names ?? [] } }).at(-1) ?? ''
     const isNotNull = demands.some((each) => each === 'CONSTR_NOTNULL' || each === 'CONSTR_IDENTITY')
-    return isNotNull || /serial[248]?$/.test(type) ? [] : columns
+    return isNotNull || serialTypes.has(type) ? [] : columns
   }
   const known = lineOf(table).flatMap((each) => each.columns)
   return columns.filter((each) => !known.some(({ name, notNull }) => name === each && notNull === 'yes'))

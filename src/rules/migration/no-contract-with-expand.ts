@@ -7,6 +7,7 @@ import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
 import type { HistorySubject, StatementSubject } from '../subject.ts'
+import { indent } from '../next-step.ts'
 
 export default defineRule({
   id: 'no-contract-with-expand',
@@ -243,7 +244,7 @@ function verdictOf(contraction: Contraction, expansion: Expansion, history: Hist
     related: [{ at: placeOfStatement(expansion.subject), message: `adds ${wordsOf(expansion)}` }],
     next:
       `Take it out of this release. Drop ${old} with a later one, when no process that uses it runs any more:\n` +
-      `  ${statement.text.split('\n').join('\n  ')};`,
+      indent(`${statement.text};`),
     identity: `${contraction.table}.${contraction.column ?? ''}`,
   }
 }

@@ -4,6 +4,7 @@ import { lossEvidence, lossOf, partsLost } from '../drops.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { partitionsOf } from '../used-table.ts'
 
 export default defineRule({
   id: 'no-drop-table',
@@ -80,7 +81,7 @@ export default defineRule({
     }
     const { names, observation } = loss
     const what = whatIs(subject)
-    const partitions = observation ? partsLost(observation, 'table').length : partitionsOf(subject, names)
+    const partitions = observation ? partsLost(observation, 'table').length : below(subject, names)
     const along = partitions === 0 ? '' : ` and its ${partitions === 1 ? 'partition' : `${partitions} partitions`}`
     yield {
       kind: 'finding',
@@ -121,9 +122,7 @@ function whatIs({ statement }: StatementSubject): { says: string; loses: string;
   }
 }
 
-function partitionsOf(subject: StatementSubject, names: readonly string[]): number {
-  const tables = [...subject.migration.history.before(subject).tables.values()]
-  const below = (name: string): number =>
-    tables.reduce((sum, table) => (table.partitionOf === name ? sum + 1 + below(table.name) : sum), 0)
-  return names.reduce((sum, name) => sum + below(name), 0)
+function below(subject: StatementSubject, names: readonly string[]): number {
+  const draft = subject.migration.history.before(subject)
+  return names.flatMap((name) => partitionsOf(draft, name)).length
 }

@@ -13,6 +13,7 @@ import type { StatementSubject } from '../subject.ts'
 import { holdsNoRows, usedTable } from '../used-table.ts'
 import { isKey, notNullAndKeys, readColumn } from './added-column.ts'
 import type { AddedColumn } from './added-column.ts'
+import { serialTypes } from '../../sql/serial-types.ts'
 
 export default defineRule({
   id: 'no-required-column',
@@ -133,7 +134,7 @@ const primaryKey = 'ALTER TABLE … ADD COLUMN … PRIMARY KEY'
 /** What demands a value that nothing gives: a constraint, or a domain by its name. */
 function demandOf(column: ColumnDef, subject: StatementSubject): string | undefined {
   const type = typeNameOf(column.typeName)
-  if (/^(?:smallserial|serial|bigserial|serial[248])$/.test(type)) return undefined
+  if (serialTypes.has(type)) return undefined
   const constraints = (column.constraints ?? []).flatMap((each) => nodeOf(each, 'Constraint') ?? [])
   const kinds = constraints.map(({ contype }) => contype)
   if (kinds.includes('CONSTR_IDENTITY') || kinds.includes('CONSTR_GENERATED')) return undefined

@@ -11,7 +11,7 @@ import { holdsNoRows, usedTable } from '../used-table.ts'
 import { rewriteCause } from './rewrite-cause.ts'
 import type { RewriteCause } from './rewrite-cause.ts'
 import { rewritingColumnRecipe } from './rewriting-column-recipe.ts'
-import { wasRewritten } from './rewritten.ts'
+import { wasRewritten } from '../used-table.ts'
 
 export default defineRule({
   id: 'no-rewriting-column',

@@ -12,10 +12,10 @@ import { typeText } from '../type-fit.ts'
 import type { ColumnType } from '../type-fit.ts'
 import { holdsNoRows, usedTable, wasRead } from '../used-table.ts'
 import type { UsedTable } from '../used-table.ts'
-import { wasRewritten } from './rewritten.ts'
 import { typeChangeEffect } from './type-change-effect.ts'
 import type { TypeChangeEffect } from './type-change-effect.ts'
 import { typeChangeRecipe } from './type-change-recipe.ts'
+import { wasRewritten } from '../used-table.ts'
 
 export default defineRule({
   id: 'no-rewriting-type-change',

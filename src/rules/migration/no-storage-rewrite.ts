@@ -15,8 +15,8 @@ import type { Major, Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
 import { holdsNoRows, usedTable } from '../used-table.ts'
 import type { UsedTable } from '../used-table.ts'
-import { wasRewritten } from './rewritten.ts'
 import { storageOf } from './storage.ts'
+import { wasRewritten } from '../used-table.ts'
 
 export default defineRule({
   id: 'no-storage-rewrite',

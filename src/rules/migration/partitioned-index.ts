@@ -1,10 +1,11 @@
 import type { Fix } from '../../findings/fix.ts'
 import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
-import type { DraftTable, SchemaDraft } from '../../sql/schema-draft.ts'
+import type { DraftTable } from '../../sql/schema-draft.ts'
 import { ownerOfIndex, schemaOfTextName, unqualified } from '../../sql/schema-draft.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { nodeOf } from '../../sql/statement.ts'
-import { fileWords } from '../next-step.ts'
+import { fileWords, indent } from '../next-step.ts'
+import { partitionsOf } from '../used-table.ts'
 import { recipe } from '../recipe.ts'
 import type { StatementSubject } from '../subject.ts'
 import { concurrentRemedy, indexInSchemaOf } from './concurrent-remedy.ts'
@@ -29,7 +30,8 @@ export function partitionedIndexRecipe(
   const make = (options: string, name: string, relation: string) =>
     `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${options}${name} ON ${relation}${parts?.tail ?? ''};`
   const top = index.idxname ?? chosenName(table, index)
-  const partitions = partitionsBelow(draft, table)
+  // A foreign table cannot be indexed.
+  const partitions = partitionsOf(draft, table).filter(({ kind }) => kind !== 'foreign table')
   if (partitions.every(({ kind }) => kind === 'partitioned table')) {
     const [parent, own] = [quoteTextName(table), quoteIdentifier(top)]
     const lines = [
@@ -37,7 +39,7 @@ export function partitionedIndexRecipe(
       make('CONCURRENTLY ', 'PARTITION_INDEX', 'PARTITION'),
       `ALTER INDEX ${indexInSchemaOf(table, top)} ATTACH PARTITION PARTITION_INDEX;`,
     ]
-    return { next: `${what}. ${note} For each partition:\n${lines.map((line) => `  ${line}`).join('\n')}`, fixes: [] }
+    return { next: `${what}. ${note} For each partition:\n${indent(lines.join('\n'))}`, fixes: [] }
   }
 
   const names = new Map([[table, top]])
@@ -89,12 +91,6 @@ export function partitionedIndexRecipe(
           { what, note, safety: 'review' },
         )
   return parts === undefined || !namesAreFree ? { next: made.next, fixes: [] } : made
-}
-
-/** A table's partitions and theirs, parents first; a foreign table cannot be indexed. */
-function partitionsBelow(draft: SchemaDraft, table: string): DraftTable[] {
-  const own = [...draft.tables.values()].filter((each) => each.partitionOf === table && each.kind !== 'foreign table')
-  return own.flatMap((each) => [each, ...partitionsBelow(draft, each.name)])
 }
 
 /** The name that PostgreSQL chooses for an index (ChooseIndexName), where it is free and not too long. */

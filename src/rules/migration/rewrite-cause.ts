@@ -6,6 +6,7 @@ import { isInText } from '../new-objects.ts'
 import type { StatementSubject } from '../subject.ts'
 import { builtInTypes, extensionTypes } from './built-in-types.ts'
 import { volatilityOf } from './volatility.ts'
+import { serialTypes } from '../../sql/serial-types.ts'
 
 /** Why a new column makes PostgreSQL write every row anew. */
 export type RewriteCause =
@@ -16,12 +17,10 @@ export type RewriteCause =
 /** `unknown`: the text does not show it. */
 export type Judgement = RewriteCause | 'none' | 'unknown'
 
-const serialType = /^(?:smallserial|serial|bigserial|serial[248])$/
-
 /** Why the column has every row written anew, as far as the text shows it. */
 export function rewriteCause(column: ColumnDef, subject: StatementSubject): Judgement {
   const type = typeNameOf(column.typeName)
-  if (serialType.test(type)) return { kind: 'serial' }
+  if (serialTypes.has(type)) return { kind: 'serial' }
   const constraints = (column.constraints ?? []).flatMap((each) => nodeOf(each, 'Constraint') ?? [])
   for (const { contype, generated_kind } of constraints) {
     if (contype === 'CONSTR_IDENTITY') return { kind: 'identity' }

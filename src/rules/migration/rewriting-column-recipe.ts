@@ -13,6 +13,8 @@ import type { AddedColumn, WrittenColumn } from './added-column.ts'
 import { backfill, codeRecipe } from './backfill.ts'
 import { builtInTypes } from './built-in-types.ts'
 import type { RewriteCause } from './rewrite-cause.ts'
+import { serialTypes } from '../../sql/serial-types.ts'
+import { typeText } from '../type-fit.ts'
 
 /** An ADD COLUMN that has its table written anew. */
 export interface RewritingColumn extends AddedColumn {
@@ -68,18 +70,10 @@ function fill({ table, column }: WrittenColumn): MigrationDraft {
   return backfill(table, { column, value: 'DEFAULT', missing: `${column} IS NULL` })
 }
 
-const integers: Readonly<Record<string, string>> = {
-  smallserial: 'smallint',
-  serial2: 'smallint',
-  serial: 'integer',
-  serial4: 'integer',
-  bigserial: 'bigint',
-  serial8: 'bigint',
-}
-
 function forSerial(subject: StatementSubject, written: WrittenColumn): Advice | undefined {
   const { isSimple, tableText, column, type } = written
-  const integer = integers[type]
+  const own = serialTypes.get(type)
+  const integer = own && typeText({ type: own, modifiers: [] })
   if (!isSimple || integer === undefined || constraintOf(written, 'CONSTR_DEFAULT')) return undefined
   const sequence = sequenceName(written, 'seq')
   const kind = integer === 'bigint' ? '' : ` AS ${integer}`

@@ -14,6 +14,7 @@ import { builtInTypes, extensionTypes } from './built-in-types.ts'
 import { isUtc, timeZoneAt } from './time-zone.ts'
 import { typeChange } from './type-change.ts'
 import type { TypeChange } from './type-change.ts'
+import { serialTypes } from '../../sql/serial-types.ts'
 
 /** What an ALTER COLUMN … TYPE does to the rows of its table, as far as the text shows it. */
 export type TypeChangeEffect =
@@ -108,7 +109,7 @@ type Base = { kind: 'known' | 'from an extension'; type: ColumnType; isConstrain
 function baseOf(type: ColumnType, subject: StatementSubject): Base {
   const name = type.type
   const element = name.replace(/\[\]$/, '')
-  if (builtInTypes.has(element) || /serial/.test(name)) return { kind: 'known', type, isConstrained: false }
+  if (builtInTypes.has(element) || serialTypes.has(name)) return { kind: 'known', type, isConstrained: false }
   if (extensionTypes.has(element)) return { kind: 'from an extension', type, isConstrained: false }
   const domain = domainOf(name, subject)
   if (domain === undefined) {

@@ -1,5 +1,6 @@
 import type { ColumnType } from '../type-fit.ts'
 import { builtInTypes } from './built-in-types.ts'
+import { plain } from '../type-fit.ts'
 
 /**
  * What changing a column's type does to the rows: nothing, all are written anew, that hangs on the session's TimeZone
@@ -32,19 +33,6 @@ export function typeChange(from: ColumnType, to: ColumnType): TypeChange {
   if (index !== undefined) return now.modifiers.length > 0 ? rewritten : { rows: 'kept', index }
   const areKnown = [old, now].every(({ type }) => type.endsWith('[]') || builtInTypes.has(type))
   return areKnown ? rewritten : { rows: 'unknown' }
-}
-
-const serialTypes: Readonly<Record<string, string>> = {
-  smallserial: 'int2',
-  serial2: 'int2',
-  serial: 'int4',
-  serial4: 'int4',
-  bigserial: 'int8',
-  serial8: 'int8',
-}
-
-function plain({ type, modifiers }: ColumnType): ColumnType {
-  return { type: serialTypes[type] ?? type, modifiers }
 }
 
 /** Casts by which a value stays as it is stored, and whether the types compare their values by the same operators. */

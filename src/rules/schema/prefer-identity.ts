@@ -9,16 +9,8 @@ import { schemaEvidence } from '../observed.ts'
 import { placeOfSite } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { HistorySubject } from '../subject.ts'
-
-/** The serial types by their names in the grammar, with the integer type each stands for. */
-const widths: Record<string, string> = {
-  smallserial: 'smallint',
-  serial2: 'smallint',
-  serial: 'integer',
-  serial4: 'integer',
-  bigserial: 'bigint',
-  serial8: 'bigint',
-}
+import { serialTypes } from '../../sql/serial-types.ts'
+import { typeText } from '../type-fit.ts'
 
 export default defineRule({
   id: 'prefer-identity',
@@ -158,7 +150,7 @@ export default defineRule({
         const { site } = column
         const written =
           /^"?(?:big|small)?serial[248]?"?/i.exec(site.fileText.slice(column.typeStart))?.[0] ?? column.type
-        const width = widths[written.replaceAll('"', '').toLowerCase()] ?? 'bigint'
+        const width = typeText({ type: serialTypes.get(written.replaceAll('"', '').toLowerCase()) ?? 'int8', modifiers: [] })
         const evidence: [Evidence, ...Evidence[]] = [{ kind: 'source', text: written }]
         if (seen) {
           const facts = { [`${table.name}.${column.name}`]: `${seen.type} DEFAULT ${seen.default ?? ''}` }
