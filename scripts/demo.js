@@ -14,12 +14,17 @@ const kei = join(root, 'bin/kei.js')
 const example = join(root, 'examples/shop')
 
 // Committed on the main branch the example's migrations are released, and what running a released file does is only
-// counted. A copy outside any repository is a project that nobody has deployed yet.
+// counted. A copy whose files git tracks, and that has no commit yet, is a project that nobody has deployed.
 const scratch = mkdtempSync(join(realpathSync(tmpdir()), 'kei-demo-'))
 process.exitCode = 1
 try {
   const copy = join(scratch, 'shop')
   cpSync(example, copy, { recursive: true })
+  for (const args of [
+    ['init', '--quiet'],
+    ['add', '--all', '--force'],
+  ])
+    spawnSync('git', args, { cwd: copy })
   process.exitCode = demo(copy) ? 0 : 1
 } finally {
   rmSync(scratch, { recursive: true, force: true })

@@ -41,8 +41,11 @@ export function registryText(rulesFolder = join(root, 'src/rules')) {
 
 async function pages() {
   const { allRules } = await import('../dist/rules/registry.js')
-  const { rulePage, rulesIndex } = await import('../dist/rules/page.js')
-  return new Map([['README.md', rulesIndex(allRules)], ...allRules.map((rule) => [`${rule.id}.md`, rulePage(rule)])])
+  const { rulePageFile, rulesIndex } = await import('../dist/rules/page.js')
+  return new Map([
+    ['README.md', rulesIndex(allRules)],
+    ...allRules.map((rule) => [`${rule.id}.md`, rulePageFile(rule)]),
+  ])
 }
 
 async function locks() {

@@ -23,6 +23,8 @@ export interface FileIgnores {
   file: string
   text: string
   ignores: JudgedIgnore[]
+  /** Any text may quote such a comment, so that one which takes nothing away is no slip. Default: it is one. */
+  mayQuote?: true
 }
 
 /** Reads the ignore comments of a section, as `readBoundIgnores` says. */
@@ -73,9 +75,9 @@ function covers(coverage: BoundIgnore['covers'], span: Span | undefined): boolea
   return coverage.start <= span.start && span.start < coverage.end
 }
 
-/** The ignore comments as subjects, for the rule that judges them. */
+/** The ignore comments as subjects, for the rule that judges them; those of texts that may quote one are not. */
 export function ignoreSubjects(files: readonly FileIgnores[], knownRules: readonly string[]): IgnoreSubject[] {
-  return files.flatMap(({ file, text, ignores }) =>
-    ignores.map(({ ignore, used }) => ({ file, text, ignore, used, knownRules })),
+  return files.flatMap(({ file, text, ignores, mayQuote }) =>
+    mayQuote ? [] : ignores.map(({ ignore, used }) => ({ file, text, ignore, used, knownRules })),
   )
 }

@@ -1,10 +1,19 @@
+import type { Database } from '../findings/database.ts'
 import type { Finding } from '../findings/finding.ts'
 import type { IgnoredFinding } from '../findings/report.ts'
 import type { Major, Rule, RuleContext, Verdict } from '../rules/rule.ts'
 import { placeOfStatement } from '../rules/place.ts'
-import type { HistorySubject, StatementSubject, SubjectKind, Subjects, UnreadableSubject } from '../rules/subject.ts'
+import type {
+  HistorySubject,
+  StatementSubject,
+  SubjectKind,
+  Subjects,
+  Surrounding,
+  UnreadableSubject,
+} from '../rules/subject.ts'
 import { applyIgnores, ignoreSubjects } from './ignores.ts'
 import type { FileIgnores, ReasonedFinding } from './ignores.ts'
+import { oneAtATime } from './one-at-a-time.ts'
 import type { EnabledRule } from './rule-settings.ts'
 import { compareFindings, createFindingWriter } from './verdicts.ts'
 import type { PlacedFinding } from './verdicts.ts'
@@ -14,6 +23,8 @@ type FindingVerdict = Verdict & { kind: 'finding' }
 /** Everything that was read of a project, ready to be judged. */
 export interface JudgedMatter {
   histories: HistorySubject[]
+  /** Default: none. */
+  surroundings?: readonly Surrounding[]
   unreadable: UnreadableSubject[]
   ignores: FileIgnores[]
   /** Files on the main branch, relative to the repository. */
@@ -22,6 +33,8 @@ export interface JudgedMatter {
 
 export interface JudgeOptions {
   major: Major
+  /** The day of the check, ISO 8601. */
+  today: string
   /** Whether findings on released files are shown rather than counted. */
   all: boolean
   /** The ids of all rules, those that are off too. */
@@ -46,16 +59,19 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
   const unknown = new Map<string, { rule: string; needs: string; count: number }>()
   const undecided: { rule: string; file: string }[] = []
   const placed: PlacedFinding[] = []
+  const byObject = new Map<string, Finding>()
+
+  const rulesFor = rulesBySubject(rules)
 
   function run<K extends SubjectKind>(
     kind: K,
     subject: Subjects[K],
     mended = (finding: FindingVerdict) => finding,
   ): void {
-    for (const enabled of rules) {
-      if (enabled.rule.subject !== kind) continue
-      const context: RuleContext = { major: options.major, options: enabled.options }
-      // The comparison above is what makes this rule one for subjects of kind K.
+    const statement = kind === 'statement' ? (subject as StatementSubject) : undefined
+    for (const enabled of rulesFor(kind, statement)) {
+      const context: RuleContext = { major: options.major, today: options.today, options: enabled.options }
+      // `rulesFor` is what makes this rule one for subjects of kind K.
       const rule = enabled.rule as unknown as Rule<K>
       for (const verdict of rule.check(subject, context)) {
         collect(enabled, verdict.kind === 'finding' ? mended(verdict) : verdict)
@@ -63,9 +79,27 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
     }
   }
 
+  function runSurrounding<K extends Surrounding['kind']>({ kind, subject }: { kind: K; subject: Subjects[K] }): void {
+    run(kind, subject)
+  }
+
+  function runLive(database: Database): void {
+    for (const enabled of rules) {
+      const context: RuleContext = { major: options.major, today: options.today, options: enabled.options }
+      for (const verdict of enabled.rule.live?.(database, context) ?? []) collect(enabled, verdict)
+    }
+  }
+
   function collect(enabled: EnabledRule, verdict: Verdict): void {
     if (verdict.kind === 'finding') {
-      placed.push(write(enabled.rule, enabled.severity, verdict))
+      const known = verdict.object === undefined ? undefined : byObject.get(`${enabled.rule.id}\0${verdict.object}`)
+      if (known !== undefined && !('span' in verdict.at)) {
+        known.evidence = [...known.evidence, ...verdict.evidence]
+        return
+      }
+      const one = write(enabled.rule, enabled.severity, verdict)
+      placed.push(one)
+      if (verdict.object !== undefined) byObject.set(`${enabled.rule.id}\0${verdict.object}`, one.finding)
       return
     }
     if (verdict.file !== undefined) undecided.push({ rule: enabled.rule.id, file: verdict.file })
@@ -90,6 +124,10 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
     }
     run('history', history)
   }
+  for (const surrounding of matter.surroundings ?? []) {
+    runSurrounding(surrounding)
+    if (surrounding.kind === 'database') runLive(surrounding.subject)
+  }
   const asked = placed.filter(({ finding: { location } }) => location.kind !== 'file' || concerns(location))
   const { kept, ignored } = applyIgnores(asked, undecided, ignores)
   // Judged last: only now is known which of them took anything away.
@@ -100,7 +138,7 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
   const isShown = (one: PlacedFinding) => options.all || !isOnlyCounted(one, matter.released)
   const shown = all.filter(isShown)
   return {
-    findings: shown.map((one) => withoutReleasedEdits(one.finding, matter.released)).sort(compareFindings),
+    findings: oneAtATime(shown.map((one) => withoutReleasedEdits(one.finding, matter.released))).sort(compareFindings),
     releasedFindings: all.length - shown.length,
     ignoredFindings: ignored.length,
     ignored: ignored
@@ -109,6 +147,32 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
       .sort(compareFindings),
     unknown: [...unknown.values()].sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : b.count - a.count)),
   }
+}
+
+/** The rules to ask about a subject, in their order. Most statements concern few of them. */
+function rulesBySubject(
+  rules: readonly EnabledRule[],
+): (kind: SubjectKind, statement: StatementSubject | undefined) => readonly EnabledRule[] {
+  const known = new Map<string, EnabledRule[]>()
+  return (kind, statement) => {
+    const tag = statement?.statement.tag
+    const hasCode = statement !== undefined && mayRunCode(statement)
+    const key = `${kind} ${tag ?? ''} ${hasCode}`
+    let found = known.get(key)
+    if (found === undefined) {
+      found = rules.filter(({ rule: { subject, statements, statementsWithCode } }) => {
+        if (subject !== kind) return false
+        return tag === undefined || statements?.includes(tag) !== false || (hasCode && statementsWithCode === true)
+      })
+      known.set(key, found)
+    }
+    return found
+  }
+}
+
+/** Whether its trace or its text may show what code did: that of functions that it calls, or of triggers. */
+function mayRunCode({ trace, within, inner, dynamic }: StatementSubject): boolean {
+  return trace !== undefined || within?.trace !== undefined || inner.length > 0 || dynamic.length > 0
 }
 
 /**

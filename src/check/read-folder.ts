@@ -7,6 +7,7 @@ import type {
   DownSubject,
   HistorySubject,
   MigrationSubject,
+  ReleasedChanges,
   StatementSubject,
   UnreadableSubject,
 } from '../rules/subject.ts'
@@ -122,7 +123,7 @@ export function parseFolder(parser: Parser, folder: MigrationFolder): ParsedFold
  * A folder as the rules see it, with what a trace showed where there was one.
  * `trace` gives the statement traces of a file; a file that it does not know was not traced.
  */
-export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): HistorySubject {
+export function historySubject(parsed: ParsedFolder, trace?: TracedFolder, released?: ReleasedChanges): HistorySubject {
   const { folder } = parsed
   const texts = parsed.migrations.map(({ migration, statements, code }) => ({
     file: migration.path,
@@ -133,10 +134,12 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
   }))
   const numbers = new Map(texts.map(({ file }, index) => [file, index]))
   const schemaBefore = schemaReader(texts)
-  const last = folder.migrations.at(-1)?.version
+  // What Flyway repeats has no number, and comes last.
+  const last = folder.migrations.findLast(({ version }) => /^\d/.test(version))?.version
   const history: HistorySubject = {
     folder: folder.path,
     layout: folder.layout,
+    ...(folder.sum && { sum: folder.sum }),
     migrations: [],
     schema: readSchema(texts),
     before({ statement, migration, within }) {
@@ -144,6 +147,7 @@ export function historySubject(parsed: ParsedFolder, trace?: TracedFolder): Hist
     },
     ...(trace && { catalog: trace.catalog }),
     complete: trace?.complete ?? false,
+    ...(released && { released }),
     newMigration: (draft, after = last) => newMigration(folder, after, draft),
     newMigrations: (drafts) => newMigrations(folder, last, drafts),
   }
@@ -178,16 +182,28 @@ function isIrreversible({ layout, up }: MigrationFile): boolean {
 }
 
 function wayBackOf(migration: MigrationFile): MigrationSubject['wayBack'] {
-  if (migration.layout === 'prisma') return 'none'
   if (isIrreversible(migration)) return 'irreversible'
+  if (migration.down === undefined && !canGoBack(migration)) return 'none'
   return migration.down === undefined || migration.down.text.trim() === '' ? 'missing' : 'written'
+}
+
+/** Prisma knows no way back, Atlas works it out by itself, and what Flyway repeats has none. */
+function canGoBack({ layout, version }: MigrationFile): boolean {
+  return layout !== 'prisma' && layout !== 'atlas' && !(layout === 'flyway' && !/^\d/.test(version))
 }
 
 function statementSubject(
   own: Pick<StatementSubject, 'statement' | 'migration' | 'trace'>,
   code: StatementCode | undefined,
 ): StatementSubject {
-  const subject: StatementSubject = { ...own, inner: [], dynamic: code?.dynamic ?? [] }
+  const { statement, migration, trace } = own
+  const subject: StatementSubject = {
+    statement,
+    migration,
+    inner: [],
+    dynamic: code?.dynamic ?? [],
+    ...(trace && { trace }),
+  }
   if (code === undefined) return subject
   const traces = tracesOfInner(own.trace, code)
   subject.inner = code.inner.map(({ statement, definedAt }, index) => {

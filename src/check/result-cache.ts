@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
+import { jsonText } from '../findings/json-text.ts'
+import { worstOf } from '../findings/finding.ts'
+import type { Severity } from '../findings/finding.ts'
 import type { CheckReport } from '../findings/report.ts'
 import { writeWhole } from '../project/write-whole.ts'
 
@@ -12,8 +15,18 @@ const kept = 64
  * and prints. Data only; a damaged or foreign entry counts as absent.
  */
 export interface ResultCache {
-  read(): CheckReport | undefined
-  write(report: CheckReport): void
+  read(): KeptReport | undefined
+  write(report: CheckReport): KeptReport
+}
+
+/** A report as it is kept: most often it is printed as JSON, and then needs to be neither read nor written anew. */
+export interface KeptReport {
+  /** As `jsonText` writes the report. */
+  json: string
+  /** The highest severity of its findings; undefined when it has none. */
+  worst: Severity | undefined
+  /** The report, made of `json` when it is asked for first. */
+  report(): CheckReport
 }
 
 /** `parts` is all that decides the result: texts, modes, released files, configuration, versions. */
@@ -27,23 +40,30 @@ export function openResultCache(cacheFolder: string, parts: Iterable<string>): R
   return {
     read() {
       try {
-        const entry = JSON.parse(readFileSync(file, 'utf8')) as { key?: unknown; report?: CheckReport }
-        if (entry.key !== key || entry.report?.version !== 1) return undefined
+        const text = readFileSync(file, 'utf8')
+        const end = text.indexOf('\n')
+        const head = JSON.parse(text.slice(0, end)) as { key?: unknown; length?: number; worst?: Severity }
+        const json = text.slice(end + 1)
+        if (head.key !== key || head.length !== json.length) return undefined
         const now = new Date()
         utimesSync(file, now, now)
-        return entry.report
+        let report: CheckReport | undefined
+        return { json, worst: head.worst, report: () => (report ??= JSON.parse(json) as CheckReport) }
       } catch {
         return undefined
       }
     },
     write(report) {
+      const json = jsonText(report)
+      const worst = worstOf(report.findings)
       try {
         mkdirSync(folder, { recursive: true, mode: 0o700 })
-        writeWhole(file, JSON.stringify({ key, report }), 0o600)
+        writeWhole(file, `${JSON.stringify({ key, length: json.length, worst })}\n${json}`, 0o600)
         removeOldest(folder)
       } catch {
         // A cache that cannot be written costs time, never the answer.
       }
+      return { json, worst, report: () => report }
     },
   }
 }

@@ -4,10 +4,15 @@ import type { Config } from '../config/config.ts'
 import type { ResolvedTarget } from '../postgres/connect/target.ts'
 import type { CommandContext, CommandInput, CommandOption } from './command.ts'
 
-/** The options that say where to connect. */
-export const targetOptions: readonly CommandOption[] = [
+/** The options that say where to connect, for a command that a pooler does not hinder. */
+export const databaseOptions: readonly CommandOption[] = [
   { flags: '--url <url>', description: 'A connection URL (postgresql://…) or host=… dbname=…' },
   { flags: '--target <name>', description: 'A target that kei.jsonc names' },
+]
+
+/** The options that say where to connect. */
+export const targetOptions: readonly CommandOption[] = [
+  ...databaseOptions,
   { flags: '--direct-url <url>', description: 'The way to the server itself, where the other leads to a pooler' },
 ]
 

@@ -1,7 +1,7 @@
 import type { Severity } from '../findings/finding.ts'
 
 /** The layouts of migration folders that kei reads. */
-export const layoutNames = ['kei', 'goose', 'golang-migrate', 'prisma'] as const
+export const layoutNames = ['kei', 'atlas', 'dbmate', 'flyway', 'golang-migrate', 'goose', 'prisma', 'sqlx'] as const
 export type LayoutName = (typeof layoutNames)[number]
 
 /** The majors that a history can be traced on. */

@@ -87,8 +87,9 @@ describe('parseConfig', () => {
     ['{ "postgres": { "major": 15 } }', 'kei.jsonc:1:26: expected 16, 17 or 18 for postgres.major, found 15'],
     ['{ "postgres": { "major": "17" } }', 'kei.jsonc:1:26: expected 16, 17 or 18 for postgres.major, found "17"'],
     [
-      '{ "migrations": [{ "dir": "x", "layout": "atlas" }] }',
-      'kei.jsonc:1:42: expected "kei", "goose", "golang-migrate" or "prisma" for migrations.0.layout, found "atlas"',
+      '{ "migrations": [{ "dir": "x", "layout": "tern" }] }',
+      'kei.jsonc:1:42: expected "kei", "atlas", "dbmate", "flyway", "golang-migrate", "goose", "prisma" or "sqlx" ' +
+        'for migrations.0.layout, found "tern"',
     ],
     [
       '{ "rules": { "a": { "severity": "bad" } } }',

@@ -26,7 +26,7 @@ const configuredFolder = v.strictObject(
     dir: v.pipe(text, v.minLength(1, 'the path of a folder'), v.description('The folder, relative to this file.')),
     layout: v.optional(
       v.pipe(
-        v.picklist(layoutNames, '"kei", "goose", "golang-migrate" or "prisma"'),
+        v.picklist(layoutNames, '"kei", "atlas", "dbmate", "flyway", "golang-migrate", "goose", "prisma" or "sqlx"'),
         v.description('How its files are read. Default: recognised by its files.'),
       ),
     ),

@@ -25,6 +25,8 @@ export interface MeasuredEvidence {
   locks: RelationLock[]
   rewrite: boolean
   scan: boolean
+  /** The SQLSTATE with which it fails, and then does nothing else. */
+  fails?: string
 }
 
 /** Seen when the migrations ran on a shadow server. */
@@ -33,6 +35,8 @@ export interface TraceEvidence {
   major: number
   /** Locks the statement took that its transaction did not hold before. */
   locks: RelationLock[]
+  /** Where it took none: the strongest that its transaction held already. */
+  held?: RelationLock[]
   /** Relations whose storage was rewritten. */
   rewrites: string[]
   /** Relations read from end to end. */

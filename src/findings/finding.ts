@@ -31,3 +31,8 @@ export interface RelatedLocation {
 export function atLeast(found: Severity, threshold: Severity): boolean {
   return severities.indexOf(found) <= severities.indexOf(threshold)
 }
+
+/** The highest severity of some findings; undefined when there are none. */
+export function worstOf(findings: readonly Finding[]): Severity | undefined {
+  return severities.find((severity) => findings.some((finding) => finding.severity === severity))
+}

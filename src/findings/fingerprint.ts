@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /**
  * A finding's identity across edits elsewhere in the file: rule, file, the text it stands on with white space
@@ -6,8 +6,5 @@ import { createHash } from 'node:crypto'
  */
 export function fingerprint(parts: { rule: string; place: string; text: string; ordinal?: number }): string {
   const folded = parts.text.replace(/\s+/g, ' ').trim()
-  return createHash('sha256')
-    .update([parts.rule, parts.place, folded, String(parts.ordinal ?? 0)].join('\0'))
-    .digest('hex')
-    .slice(0, 16)
+  return hash('sha256', [parts.rule, parts.place, folded, String(parts.ordinal ?? 0)].join('\0')).slice(0, 16)
 }

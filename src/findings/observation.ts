@@ -52,6 +52,12 @@ export type StatementTrace =
   /** kei never runs it; the stub or the reason is said. */
   | { status: 'skipped'; cause: string }
   /** PostgreSQL refused it: a root cause. */
-  | { status: 'failed'; cause: string; sqlstate?: string }
+  | {
+      status: 'failed'
+      cause: string
+      sqlstate?: string
+      /** Where it lacks a name: a migration before it that is code, which a trace cannot run. */
+      codeBefore?: string
+    }
   /** It failed, or did not run, because of an earlier root cause. */
   | { status: 'not-reached'; cause: string; root: { file: string; line: number } }

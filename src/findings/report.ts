@@ -11,6 +11,8 @@ export interface CheckReport {
   major: number
   /** Exact version of the shadow server; absent without a trace. */
   server?: string
+  /** The running database that was judged beside the files; absent without one. */
+  database?: CheckedDatabase
   folders: { path: string; layout: string; files: number }[]
   summary: {
     errors: number
@@ -22,6 +24,8 @@ export interface CheckReport {
     notTraced: number
     /** Findings on released files that are only counted; `--all` shows them. */
     releasedFindings: number
+    /** Findings that the file of `--known` accepts; absent without one. */
+    known?: number
     /** Findings that an ignore comment with a reason took away. */
     ignored: number
   }
@@ -37,6 +41,21 @@ export interface CheckReport {
   notTraced: NotTraced[]
   /** What kei changed, skipped or stubbed so that the history could run, once each. */
   notices: string[]
+}
+
+/** The running database that a check asked. */
+export interface CheckedDatabase {
+  name: string
+  /** Host and port, or the socket's path. */
+  address: string
+  /** `server_version`. */
+  version: string
+  /** The role that asked. */
+  user: string
+  /** In recovery. */
+  standby: boolean
+  /** The cluster's; absent where the role may not see it. */
+  systemIdentifier?: string
 }
 
 /** A finding that somebody answers for. */

@@ -1,7 +1,7 @@
 import type { Catalog, CatalogObject } from '../findings/catalog.ts'
 import type { Privilege } from '../postgres/catalog/privileges.ts'
 import type { StubPlan } from '../trace/stubs.ts'
-import type { ProviderObjects } from './providers.ts'
+import type { ProviderObjects } from '../postgres/catalog/providers.ts'
 
 /**
  * With types that stubs stood for as the stubs are named, whatever schema the extension is in, and without what stubs

@@ -9,9 +9,9 @@ import { loadParser } from '../sql/parse.ts'
 import { readStates } from './applied-states.ts'
 import { readDump } from './dump-text.ts'
 import { dumpSchema } from './pg-dump.ts'
-import { readOtherHistories } from './other-histories.ts'
-import { readProviderObjects } from './providers.ts'
-import { readOnly } from './read-only.ts'
+import { readOtherHistories } from '../postgres/catalog/other-histories.ts'
+import { readProviderObjects } from '../postgres/catalog/providers.ts'
+import { readOnly } from '../postgres/read-only.ts'
 import type { MigrationFiles } from './read-migrations.ts'
 
 export interface BaselineFileOptions {

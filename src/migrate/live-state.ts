@@ -4,7 +4,7 @@ import { lockModeFromCatalog, lockModesConflict } from '../findings/lock-mode.ts
 import type { RelationLock } from '../findings/lock-mode.ts'
 import { redactSql } from '../sql/redact.ts'
 import type { Blocker } from './event.ts'
-import { readOnly } from './read-only.ts'
+import { readOnly } from '../postgres/read-only.ts'
 
 /** What there is in a database now of what a run is going to meet. */
 export interface LiveState {

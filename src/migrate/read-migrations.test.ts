@@ -111,7 +111,7 @@ describe('readMigrations', () => {
     [{ 'migrations/1_a.sql': goose }, 'goose'],
     [{ 'migrations/1_a.sql': '-- migrate:up\n' }, 'dbmate'],
     [{ 'migrations/1_a.up.sql': '', 'migrations/1_a.down.sql': '' }, 'golang-migrate'],
-    [{ 'migrations/V1__a.sql': '' }, 'Flyway'],
+    [{ 'migrations/V1__a.sql': '' }, 'flyway'],
     [{ 'migrations/1_a.sql': '', 'Cargo.toml': '' }, 'sqlx'],
     [{ 'a/migrations/1_a.sql': goose, 'b/migrations/1_a.sql': '-- migrate:up\n' }, 'goose'],
     [

@@ -8,7 +8,7 @@ import { joinPath } from '../project/folder.ts'
 import { isDownFile } from '../project/layouts/layout.ts'
 import type { Folder } from '../project/folder.ts'
 import type { MigrationFile, MigrationFolder, Section } from '../project/migration-file.ts'
-import { readFolder, refuseOtherDatabase } from '../project/read-folder.ts'
+import { readFolder, refuseOtherDatabase, supportedTools } from '../project/read-folder.ts'
 import { readHeader } from '../sql/file-header.ts'
 import { checksumOf } from './checksum.ts'
 import { canonicalVersion } from './fold.ts'
@@ -241,7 +241,7 @@ function otherTools(candidates: readonly Candidate[]): Error {
     code: 'other-tools-folder',
     message: `${named.join('\n  ')}\n  kei migrate runs its own layout only; adoption of another tool's history comes later`,
     hint:
-      'Go on with that tool; `kei check` reads the files of goose, golang-migrate and Prisma.' +
+      `Go on with that tool; \`kei check\` reads ${supportedTools}.` +
       (recognition?.certainty === 'names' ? ` If these are kei's, say so in kei.jsonc: ${entry}.` : ''),
   })
 }

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import '../../test/programs.ts'
-import { findProgram, requireProgram } from './programs.ts'
+import { findProgram, requireProgram, requirePsql } from './programs.ts'
 
 let folder: string
 const before = process.env['KEI_PG_BIN']
@@ -37,4 +37,22 @@ test('a program of another major is not taken for the right one', () => {
 test('relative folders in KEI_PG_BIN and PATH are not searched', () => {
   process.env['KEI_PG_BIN'] = '.:bin'
   expect(findProgram('psql', 17)?.startsWith('/') ?? true).toBe(true)
+})
+
+test('without psql of the server’s major the nearest newer one is taken, else the nearest older', () => {
+  const path = process.env['PATH']
+  try {
+    process.env['PATH'] = '/nowhere'
+    process.env['KEI_PG_BIN'] = folder
+    // A version that no machine has beside this one.
+    const program = join(folder, 'psql')
+    const answer = (major: number) =>
+      writeFileSync(program, `#!/bin/sh\necho 'psql (PostgreSQL) ${major}.1'\n`, { mode: 0o755 })
+    answer(20)
+    if (findProgram('psql', 19) === undefined) expect(requirePsql(19)).toEqual({ path: program, major: 20 })
+    expect(requirePsql(20)).toEqual({ path: program, major: 20 })
+    expect(requirePsql(21).major).toBeLessThan(21)
+  } finally {
+    process.env['PATH'] = path
+  }
 })

@@ -70,6 +70,30 @@ export function requireProgram(program: Program, major: number): string {
   })
 }
 
+/** A client program and the major that it is of. */
+export interface ClientProgram {
+  path: string
+  major: number
+}
+
+/** Majors that a client may be of: psql answers to servers of all of them, from 9.2 on. */
+const clientMajors = [13, 14, 15, 16, 17, 18, 19, 20]
+
+/**
+ * psql for a server of a major: of that major, else the nearest newer one, else the nearest older, whose `\d` commands may
+ * fail there.
+ * @throws KeiError `program-not-found`
+ */
+export function requirePsql(major: number): ClientProgram {
+  const newer = clientMajors.filter((each) => each > major)
+  const older = clientMajors.filter((each) => each < major).toReversed()
+  for (const each of [major, ...newer, ...older]) {
+    const path = findProgram('psql', each)
+    if (path !== undefined) return { path, major: each }
+  }
+  return { path: requireProgram('psql', major), major }
+}
+
 /** The package that brings a program, for a sentence that begins with "Install". */
 export function packageHint(program: Program, major: number): string {
   if (program === 'pgbouncer' || program === 'pgbackrest') return `the package ${program}`
@@ -89,8 +113,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Each is asked once: a search for several majors meets the same programs again. */
+const majors = new Map<string, number | undefined>()
+
 /** All of PostgreSQL's programs answer `--version` with `name (PostgreSQL) 17.10 …`. */
 function programMajor(path: string): number | undefined {
+  if (!majors.has(path)) majors.set(path, askedMajor(path))
+  return majors.get(path)
+}
+
+function askedMajor(path: string): number | undefined {
   try {
     const text = execFileSync(path, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     const major = /\(PostgreSQL\) (\d+)/.exec(text)?.[1]

@@ -8,9 +8,11 @@ export interface AskedPath {
   folder: string
   /** The one file that was asked for. */
   file?: string
+  /** Whether that is a file of a server's configuration rather than a migration. */
+  isConfiguration?: true
 }
 
-const hint = 'Give a repository, a folder in it, or one migration file.'
+const hint = 'Give a repository, a folder in it, one migration file, or a configuration file of a server.'
 
 /** @throws KeiError `no-such-path`, `not-a-migration`. */
 export function locate(path: string, workingDirectory: string): AskedPath {
@@ -18,7 +20,12 @@ export function locate(path: string, workingDirectory: string): AskedPath {
   const real = realPath(absolute)
   if (!statSync(real).isDirectory()) {
     if (real.endsWith('.sql')) return ofFile(real)
-    throw usageError({ code: 'not-a-migration', message: `${path} is not a migration: kei reads .sql files`, hint })
+    if (real.endsWith('.conf')) return { folder: dirname(real), file: real, isConfiguration: true }
+    throw usageError({
+      code: 'not-a-migration',
+      message: `${path} is not a migration: kei reads .sql files, and pg_hba.conf and postgresql.conf`,
+      hint,
+    })
   }
   // Prisma has a folder for each script.
   const script = join(real, 'migration.sql')

@@ -8,7 +8,7 @@ import { findProject } from './discover.ts'
 
 const one = { '1_a.sql': 'SELECT 1;' }
 const goose = { '1_a.sql': '-- +goose Up\nSELECT 1;\n' }
-const dbmate = { '1_a.sql': '-- migrate:up\nSELECT 1;\n' }
+const tern = { '1_a.sql': 'SELECT 1;\n---- create above / drop below ----\n' }
 
 /** Files moved below a folder. */
 function below(folder: string, files: Files): Files {
@@ -168,7 +168,7 @@ describe('findProject with kei.jsonc', () => {
 
   it('decides between layouts that only the names tell', async () => {
     const rust = { ...below('migrations', one), 'Cargo.toml': '' }
-    expect((await refusal(rust)).hint).toContain('"layout": "kei"')
+    expect(await foldersOf(rust)).toEqual(['sqlx migrations'])
     expect(
       await foldersOf({ ...rust, 'kei.jsonc': '{ "migrations": [{ "dir": "migrations", "layout": "kei" }] }' }),
     ).toEqual(['kei migrations'])
@@ -176,7 +176,7 @@ describe('findProject with kei.jsonc', () => {
 
   it("never reads another tool's files as kei's", async () => {
     const config = { 'kei.jsonc': '{ "migrations": [{ "dir": "m", "layout": "kei" }] }' }
-    for (const files of [goose, dbmate, { '1_a.up.sql': '', '1_a.down.sql': '' }]) {
+    for (const files of [goose, tern, { '1_a.up.sql': '', '1_a.down.sql': '' }]) {
       expect(await refusal({ ...config, ...below('m', files) })).toMatchObject({ code: 'layout-mismatch' })
     }
   })
@@ -188,33 +188,34 @@ describe('findProject with kei.jsonc', () => {
     ['no-migrations-found', '{ "migrations": [{ "dir": "empty" }] }'],
     ['invalid-config', '{ "migrations": {} }'],
   ])('refuses with %s', async (code, config) => {
-    const files = { ...below('migrations', one), ...below('other', dbmate), 'empty/README.md': '', 'kei.jsonc': config }
+    const files = { ...below('migrations', one), ...below('other', tern), 'empty/README.md': '', 'kei.jsonc': config }
     expect(await refusal(files)).toMatchObject({ code })
   })
 })
 
 describe('findProject, where there is nothing to check', () => {
   it('names a tool that kei does not read yet, and its mark', async () => {
-    const error = await refusal(below('db/migrations', dbmate))
+    const error = await refusal(below('db/migrations', tern))
     expect(error).toMatchObject({
       code: 'unsupported-layout',
-      message: 'db/migrations is laid out for dbmate (`-- migrate:up` in 1_a.sql), which kei does not read yet',
+      message:
+        'db/migrations is laid out for tern (`---- create above / drop below ----` in 1_a.sql), which kei does not read yet',
     })
-    expect(await refusal(below('db/migrations', dbmate), 'db/migrations/1_a.sql')).toMatchObject({
+    expect(await refusal(below('db/migrations', tern), 'db/migrations/1_a.sql')).toMatchObject({
       code: 'unsupported-layout',
     })
   })
 
   it('names every one of several', async () => {
-    const error = await refusal({ ...below('a/migrations', dbmate), ...below('b/migrations', { 'V1__a.sql': '' }) })
+    const error = await refusal({ ...below('a/migrations', tern), ...below('b/migrations', tern) })
     expect(error.message.split('\n')).toHaveLength(2)
   })
 
   it('only notes such a folder beside one that it reads', async () => {
-    const root = folderWith({ ...below('a/migrations', dbmate), ...below('b/migrations', one) })
+    const root = folderWith({ ...below('a/migrations', tern), ...below('b/migrations', one) })
     const { folders, notices } = await findProject('.', root)
     expect(folders.map(({ path }) => path)).toEqual(['b/migrations'])
-    expect(notices).toEqual([expect.stringMatching(/^a\/migrations is laid out for dbmate .* it is not checked\.$/)])
+    expect(notices).toEqual([expect.stringMatching(/^a\/migrations is laid out for tern .* it is not checked\.$/)])
   })
 
   it("leaves other databases' folders alone, by their lock file or their name", async () => {
@@ -228,8 +229,6 @@ describe('findProject, where there is nothing to check', () => {
   })
 
   it.each<[string, Files, string]>([
-    ['no-migrations-found', { 'README.md': '' }, '.'],
-    ['no-migrations-found', { 'migrations/migration_lock.toml': 'provider = "postgresql"' }, '.'],
     ['no-migrations-found', { 'migrations/0001-a.sql': '' }, '.'],
     ['no-migrations-found', { 'x/schema.sql': '' }, 'x/schema.sql'],
     ['not-a-migration', { ...below('migrations', one), 'migrations/seed.sql': '' }, 'migrations/seed.sql'],
@@ -239,9 +238,19 @@ describe('findProject, where there is nothing to check', () => {
     expect(await refusal(files, path)).toMatchObject({ code })
   })
 
+  it.each<[Files, string]>([
+    [{ 'README.md': '' }, '.'],
+    [{ 'migrations/migration_lock.toml': 'provider = "postgresql"' }, '.'],
+  ])('has no folders, and says why: %j', async (files, path) => {
+    const { folders, nothing } = await findProject(path, folderWith(files))
+    expect(folders).toEqual([])
+    expect(nothing).toMatchObject({ code: 'no-migrations-found' })
+  })
+
   it('says where it looked and for what', async () => {
     const root = folderWith()
-    await expect(findProject('.', root)).rejects.toMatchObject({
+    const { nothing } = await findProject('.', root)
+    expect(nothing).toMatchObject({
       message: expect.stringContaining(`${root} and below`),
       hint: expect.stringContaining('kei.jsonc'),
     })

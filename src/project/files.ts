@@ -23,6 +23,8 @@ export interface ReadOptions {
   maxBytes?: number
   /** A listing of the folder showed that it is a regular file. Default: it is asked. */
   isRegular?: boolean
+  /** Bytes that it refuses are not decoded; their code is `not-wanted`. Default: all are wanted. */
+  isWanted?: (bytes: Buffer) => boolean
 }
 
 /**
@@ -33,12 +35,9 @@ export interface ReadOptions {
 export function readSource(
   root: string,
   path: string,
-  { maxBytes = maxFileBytes, isRegular = false }: ReadOptions = {},
+  { maxBytes = maxFileBytes, isRegular = false, isWanted }: ReadOptions = {},
 ): FileReading {
-  const unreadable = (code: string, message: string, line?: number): FileReading => ({
-    kind: 'unreadable',
-    file: { path, code, message, ...(line !== undefined && { line }) },
-  })
+  const unreadable = (code: string, message: string) => unreadableFile(path, code, message)
 
   let bytes: Buffer
   let descriptor: number | undefined
@@ -67,13 +66,20 @@ export function readSource(
     if (descriptor !== undefined) closeSync(descriptor)
   }
 
+  if (isWanted?.(bytes) === false) return unreadable('not-wanted', 'Nothing in the file is asked for')
+  return decodeSource(path, bytes)
+}
+
+/** The text that a file of these bytes has; `unreadable` as `readSource` says. */
+export function decodeSource(path: string, bytes: Buffer): FileReading {
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return unreadable('utf-16', 'The file is UTF-16 by its byte order mark; save it as UTF-8', 1)
+    return unreadableFile(path, 'utf-16', 'The file is UTF-16 by its byte order mark; save it as UTF-8', 1)
   }
   const decoded = bytes.toString('utf8')
   if (!isUtf8(bytes)) {
     const { offset, line } = firstInvalid(bytes, decoded)
-    return unreadable(
+    return unreadableFile(
+      path,
       'invalid-utf8',
       `The file is not UTF-8: byte 0x${hexadecimal(bytes[offset])} at offset ${offset}, line ${line}; save it as UTF-8`,
       line,
@@ -82,7 +88,8 @@ export function readSource(
   const nul = decoded.indexOf('\0')
   if (nul !== -1) {
     const line = lineOf(decoded, nul)
-    return unreadable(
+    return unreadableFile(
+      path,
       'nul-byte',
       `The file has a NUL byte in line ${line}, which PostgreSQL does not take in a statement`,
       line,
@@ -93,6 +100,26 @@ export function readSource(
   let text = byteOrderMark ? decoded.slice(1) : decoded
   if (carriageReturns) text = text.replaceAll('\r\n', '\n')
   return { kind: 'text', file: { path, text, normalised: { byteOrderMark, carriageReturns } } }
+}
+
+/** The bytes of a file of the repository; undefined where `readSource` would not read them either. */
+export function readBytes(root: string, path: string): Uint8Array | undefined {
+  let descriptor: number | undefined
+  try {
+    descriptor = openInside(root, `${root}/${path}`)
+    if (descriptor === undefined) return undefined
+    const entry = fstatSync(descriptor)
+    // A copy: the buffer is reused.
+    return entry.isFile() && entry.size <= maxFileBytes ? Uint8Array.from(readWhole(descriptor, entry.size)) : undefined
+  } catch {
+    return undefined
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+function unreadableFile(path: string, code: string, message: string, line?: number): FileReading {
+  return { kind: 'unreadable', file: { path, code, message, ...(line !== undefined && { line }) } }
 }
 
 /**

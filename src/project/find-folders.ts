@@ -31,8 +31,12 @@ export interface FolderChoice {
   root: string
   config: Config
   candidates: Candidate[]
-  /** The one file that was asked for. */
+  /** The folder that was asked for, or the one configuration file, relative to `root`. */
+  start: string
+  /** The one migration file that was asked for. */
   only?: string
+  /** Whether `start` is a configuration file. */
+  isConfiguration?: true
   /** Where it was looked, in words. */
   lookedIn: string
   notices: string[]
@@ -49,8 +53,18 @@ export async function findFolders(path: string, workingDirectory: string): Promi
   const repository = findRepository(asked.folder)
   const root = repository ?? rootWithout(asked.folder, workingDirectory)
   const config = await readConfig(asked.folder, repository)
+  if (asked.file !== undefined && asked.isConfiguration) {
+    const start = relativePath(root, asked.file)
+    return { root, config, start, isConfiguration: true, candidates: [], lookedIn: start, notices: [] }
+  }
   const only = asked.file === undefined ? undefined : relativePath(root, asked.file)
-  return { root, config, only, ...choose(root, asked.folder, only !== undefined, config) }
+  return {
+    root,
+    config,
+    only,
+    start: relativePath(root, asked.folder),
+    ...choose(root, asked.folder, only !== undefined, config),
+  }
 }
 
 /** Nothing to read where it was looked. */
@@ -59,8 +73,17 @@ export function nothingFound(lookedIn: string): Error {
     code: 'no-migrations-found',
     message:
       `No migrations in ${lookedIn}: no folder named migrations or migrate with files <version>_<name>.sql, ` +
-      'and no files of goose, golang-migrate or Prisma',
+      'and no files of another tool that kei reads',
     hint: 'Give the folder as PATH, or name it in kei.jsonc: { "migrations": [{ "dir": "…" }] }.',
+  })
+}
+
+/** A file that is none of those that kei reads. */
+export function notConfiguration(file: string): Error {
+  return usageError({
+    code: 'not-a-configuration',
+    message: `${file} is no configuration file that kei reads: pg_hba*.conf, postgresql*.conf`,
+    hint: 'Give it the name that the server knows it by, or check the folder that it is in.',
   })
 }
 

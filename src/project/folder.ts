@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { readSource } from './files.ts'
+import { normalize } from 'node:path/posix'
+import { readBytes, readSource } from './files.ts'
 import type { FileReading } from './files.ts'
 
 /** A folder as the layouts see it: names at once, contents when asked for, each file read once. */
@@ -13,8 +14,12 @@ export interface Folder {
   folders: readonly string[]
   /** `name` is relative to the folder. */
   read(name: string): FileReading
+  /** The bytes of a file as they are on the disk; undefined when they cannot be read. */
+  bytes(name: string): Uint8Array | undefined
   /** `name` is relative to the folder and may begin with `../`. */
   has(name: string): boolean
+  /** Another folder of the repository, as `has` names it; undefined when there is none to be listed. */
+  open(name: string): Folder | undefined
 }
 
 /** Lists a folder of the repository whose real path is `root`. Undefined when it cannot be listed. */
@@ -44,7 +49,12 @@ export function openFolder(root: string, path: string): Folder | undefined {
       }
       return reading
     },
+    bytes: (name) => readBytes(root, joinPath(path, name)),
     has: (name) => existsSync(join(root, path, name)),
+    open(name) {
+      const other = normalize(`${path}/${name}`).replace(/\/$/, '')
+      return other === '..' || other.startsWith('../') ? undefined : openFolder(root, other)
+    },
   }
 }
 

@@ -1,6 +1,7 @@
-import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { usageError } from '../errors.ts'
+import { runGit } from './git-command.ts'
 
 /** Which files of the repository are on the main branch, and how that is known. */
 export interface Release {
@@ -43,7 +44,40 @@ export async function releasedFiles(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<Release> {
   const main = await findMainBranch(root, mainBranch, env)
-  if (main.state !== 'known') return { ...main, files: new Set() }
+  return main.state === 'known' ? filesOf(root, main, folders, env) : { ...main, files: new Set() }
+}
+
+/**
+ * The files below `folders` that `revision` has, as `releasedFiles` gives those of the main branch.
+ * @throws KeiError `no-such-commit` where git knows no such commit here.
+ */
+export async function filesAt(
+  root: string,
+  folders: readonly string[],
+  revision: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Release> {
+  const found = await runGit(
+    root,
+    ['rev-parse', '--quiet', '--verify', '--end-of-options', `${revision}^{commit}`],
+    env,
+  )
+  if (found.status === 'done') {
+    return filesOf(root, { state: 'known', branch: revision, base: found.stdout.trim() }, folders, env)
+  }
+  throw usageError({
+    code: 'no-such-commit',
+    message: `git knows no commit ${JSON.stringify(revision)} in ${root}`,
+    hint: 'Fetch it first (`git fetch origin main`), or name a branch, tag or commit that `git log` knows.',
+  })
+}
+
+async function filesOf(
+  root: string,
+  main: MainBranch & { state: 'known' },
+  folders: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Release> {
   const paths = folders.includes('.') ? [] : folders
   const tree = await runGit(root, ['ls-tree', '-r', '-z', '--name-only', '--full-tree', main.base, '--', ...paths], env)
   if (tree.status === 'missing') return { ...noGit, files: new Set() }
@@ -94,66 +128,34 @@ function failed(reason: string) {
   return { state: 'failed', notice } as const
 }
 
-type GitResult = { status: 'done'; stdout: string } | { status: 'missing' } | { status: 'refused'; reason: string }
+/** Which files git knows of, and how that is known; the states are those of `Release`. */
+export type Index =
+  | {
+      state: 'known'
+      /** In the index. */
+      tracked: string[]
+      /** In the work tree, and neither tracked nor ignored. */
+      untracked: string[]
+    }
+  | { state: 'no-repository' | 'no-git' | 'failed'; notice?: string }
 
-const timeoutMilliseconds = 5_000
-const maxOutputBytes = 256 * 1024 * 1024
-
-/**
- * Runs one plumbing command on a repository that is not trusted. Its configuration names programs (fsmonitor, hooks,
- * pagers, filters, ssh, credential helpers, remote helpers); none of the commands used here reads a work tree or talks
- * to a remote, and what could make one do so is off:
- * - `--git-dir` is given, so nothing is searched for and an owner with another uid is no error;
- * - objects that a partial clone lacks are not fetched, and no transport is allowed, whatever the configuration says
- *   (GIT_ALLOW_PROTOCOL stands above every `protocol.*.allow`; GIT_NO_LAZY_FETCH is git 2.44);
- * - the environment is made anew: no GIT_* of the caller's, no configuration of the system's or the user's;
- * - it runs in `/`, so that a relative entry of PATH is not one of the repository's folders.
- * Source: git(1), git-config(1), "Environment Variables" and `protocol.allow`.
- */
-function runGit(root: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<GitResult> {
-  const guarded = [
-    '--no-pager',
-    '--literal-pathspecs',
-    '--no-optional-locks',
-    '--no-replace-objects',
-    `--git-dir=${join(root, '.git')}`,
-    ...['core.fsmonitor=false', 'core.hooksPath=/dev/null', 'core.sshCommand=false', 'credential.helper='].flatMap(set),
-    ...['diff.external=', 'protocol.allow=never', 'submodule.recurse=false'].flatMap(set),
-  ]
-  const options = {
-    cwd: '/',
-    env: {
-      PATH: env.PATH,
-      HOME: env.HOME,
-      LC_ALL: 'C',
-      GIT_CONFIG_NOSYSTEM: '1',
-      GIT_CONFIG_GLOBAL: '/dev/null',
-      GIT_ATTR_NOSYSTEM: '1',
-      GIT_OPTIONAL_LOCKS: '0',
-      GIT_TERMINAL_PROMPT: '0',
-      GIT_NO_LAZY_FETCH: '1',
-      GIT_ALLOW_PROTOCOL: 'none',
-    },
-    timeout: timeoutMilliseconds,
-    killSignal: 'SIGKILL' as const,
-    maxBuffer: maxOutputBytes,
-    encoding: 'utf8' as const,
+/** What git's index and its ignore rules say of the files below `start` (relative to the repository). */
+export async function readIndex(root: string, start: string, env: NodeJS.ProcessEnv = process.env): Promise<Index> {
+  if (!existsSync(join(root, '.git'))) return { state: 'no-repository' }
+  const list = (...which: string[]) =>
+    runGit(root, [`--work-tree=${root}`, '-C', root, 'ls-files', '-z', ...which, '--', start], env)
+  const [tracked, untracked] = await Promise.all([list('--cached'), list('--others', '--exclude-standard')])
+  if (tracked.status === 'missing' || untracked.status === 'missing') return { state: 'no-git', notice: noGit.notice }
+  if (tracked.status === 'refused')
+    return { state: 'failed', notice: `git could not read its index: ${tracked.reason}` }
+  return {
+    state: 'known',
+    tracked: [...new Set(paths(tracked.stdout))],
+    // A work tree that git cannot walk still has an index.
+    untracked: untracked.status === 'done' ? paths(untracked.stdout) : [],
   }
-  return new Promise((resolve) => {
-    const child = execFile('git', [...guarded, ...args], options, (error, stdout, stderr) => {
-      if (error === null) return resolve({ status: 'done', stdout })
-      if (error.code === 'ENOENT') return resolve({ status: 'missing' })
-      const reason = error.killed === true ? 'it did not end in time' : firstLine(stderr)
-      resolve({ status: 'refused', reason: reason || error.message })
-    })
-    child.stdin?.end()
-  })
 }
 
-function set(setting: string): string[] {
-  return ['-c', setting]
-}
-
-function firstLine(text: string): string {
-  return text.trim().split('\n')[0] ?? ''
+function paths(output: string): string[] {
+  return output.split('\0').filter((path) => path !== '')
 }

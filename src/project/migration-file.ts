@@ -1,9 +1,10 @@
 import type { LayoutName } from '../config/config.ts'
+import type { SumFile } from '../findings/sum-file.ts'
 import type { TransactionMode } from '../sql/transactions.ts'
 
 /**
  * A stretch of a migration file that runs in one direction. `text` is the file's part as decoded: UTF-8, byte order
- * mark off, CRLF as LF; `start` is its UTF-16 offset in the decoded file.
+ * mark off, CRLF as LF, a delimiter of Atlas's as semicolons; `start` is its UTF-16 offset in the decoded file.
  */
 export interface Section {
   /** Path relative to the repository, `/` as separator. */
@@ -15,7 +16,10 @@ export interface Section {
 
 export interface MigrationFile {
   layout: LayoutName
-  /** As written, zeros in front included: goose takes 001 and 1 for the same. Prisma's is the folder's whole name. */
+  /**
+   * As written, zeros in front included: goose takes 001 and 1 for the same. Prisma's is the folder's whole name;
+   * Flyway's has dots for underscores, and that of a repeatable migration is its file's name without `.sql`.
+   */
   version: string
   name: string
   /** Path of the up file, relative to the repository. */
@@ -46,4 +50,6 @@ export interface MigrationFolder {
   unreadable: UnreadableFile[]
   /** Migrations that are code (goose .go): the trace cannot run them. Path and version. */
   code: { path: string; version: string }[]
+  /** Of a folder over which Atlas keeps its integrity file, or should. */
+  sum?: SumFile
 }

@@ -1,5 +1,6 @@
 import type { LayoutName } from '../config/config.ts'
 import type { KeiErrorDetails } from '../errors.ts'
+import { readSum, sumName } from './layouts/atlas-sum.ts'
 import { looksLikeMigration } from './layouts/layout.ts'
 import { layoutNamed } from './layouts/layouts.ts'
 import type { Recognition } from './layouts/layouts.ts'
@@ -9,6 +10,10 @@ import type { FoundFolder } from './search.ts'
 
 /** Why a folder is not read. */
 export type Refusal = Omit<KeiErrorDetails, 'exitCode' | 'cause'>
+
+/** The tools whose layouts are read, in words. */
+export const supportedTools =
+  'its own layout, and those of Atlas, dbmate, Flyway, golang-migrate, goose, Prisma and sqlx'
 
 export type FolderReading = { kind: 'folder'; folder: MigrationFolder } | { kind: 'refused'; refusal: Refusal }
 
@@ -28,7 +33,7 @@ export function readFolder({ folder, recognition }: FoundFolder, layout?: Layout
     return refused({
       code: 'unsupported-layout',
       message: `${folder.path} is laid out for ${recognition.tool} (${recognition.mark}), which kei does not read yet`,
-      hint: unsupportedHint(recognition, folder.path),
+      hint: `kei reads ${supportedTools}. Give the folder of one of these as PATH.`,
     })
   }
   const provider = otherProvider(folder)
@@ -51,12 +56,15 @@ export function readFolder({ folder, recognition }: FoundFolder, layout?: Layout
   }
   const read = layoutNamed(known).read(folder)
   const isEmpty = read.migrations.length + read.unreadable.length + read.code.length === 0
-  return isEmpty ? undefined : { kind: 'folder', folder: read }
+  if (isEmpty) return undefined
+  const sum = known === 'atlas' || folder.files.includes(sumName) ? readSum(folder, known) : undefined
+  return { kind: 'folder', folder: { ...read, ...(sum && { sum }) } }
 }
 
 /** Databases other than PostgreSQL, as folders of their migrations are named. */
 const otherDatabases = new Set([
-  ...['bigquery', 'cassandra', 'clickhouse', 'cockroach', 'cockroachdb', 'd1', 'duckdb', 'mariadb', 'mssql', 'mysql'],
+  ...['bigquery', 'cassandra', 'clickhouse', 'cockroach', 'cockroachdb', 'd1', 'db2', 'derby', 'duckdb', 'h2'],
+  ...['hsqldb', 'mariadb', 'mssql', 'mysql'],
   ...['oracle', 'scylla', 'scylladb', 'snowflake', 'spanner', 'sqlite', 'sqlite3', 'sqlserver', 'turso'],
 ])
 
@@ -74,13 +82,6 @@ export function refuseOtherDatabase(path: string): Refusal | undefined {
 
 function nameOf(recognition: Recognition): string {
   return recognition.kind === 'layout' ? recognition.layout.name : recognition.tool
-}
-
-function unsupportedHint(recognition: Recognition, path: string): string {
-  const supported = 'kei reads its own layout, goose, golang-migrate and Prisma.'
-  if (recognition.certainty === 'inside') return `${supported} Give the folder of one of these as PATH.`
-  const entry = `{ "migrations": [{ "dir": ${JSON.stringify(path)}, "layout": "kei" }] }`
-  return `${supported} If these files are run by another tool, say so in kei.jsonc: ${entry}.`
 }
 
 function refused(refusal: Refusal): FolderReading {

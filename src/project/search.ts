@@ -21,8 +21,8 @@ const maxDepth = 12
 /** Files and folders seen before a search ends. */
 const maxEntries = 200_000
 
-/** Installed, built or made for tests: what lies there is not this repository's schema. */
-const skippedNames = new Set([
+/** Installed, built or made for tests: what lies there is not this repository’s own. */
+export const skippedNames = new Set([
   ...['node_modules', 'bower_components', 'vendor', 'venv', '__pycache__'],
   ...['dist', 'build', 'out', 'target', 'coverage'],
   ...['testdata', 'fixtures', '__fixtures__', '__snapshots__'],
@@ -54,8 +54,7 @@ export function searchMigrations(root: string, start: string): Search {
 
       const recognition = judge(folder, path === start)
       if (recognition !== undefined) found.push(recognition)
-      // Prisma's own folders: one for each migration.
-      if (recognition?.recognition?.kind === 'layout' && recognition.recognition.layout.name === 'prisma') continue
+      if (readsBelow(recognition?.recognition)) continue
       for (const name of folder.folders) {
         if (!name.startsWith('.') && !skippedNames.has(name)) next.push(joinPath(path, name))
       }
@@ -64,6 +63,11 @@ export function searchMigrations(root: string, start: string): Search {
     level = next
   }
   return { found: inPathOrder(found), complete: true }
+}
+
+/** Prisma has a folder for each migration; Flyway reads all that lies below its own. */
+function readsBelow(recognition: Recognition | undefined): boolean {
+  return recognition?.kind === 'layout' && ['prisma', 'flyway'].includes(recognition.layout.name)
 }
 
 function judge(folder: Folder, isStart: boolean): FoundFolder | undefined {

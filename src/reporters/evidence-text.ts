@@ -1,4 +1,4 @@
-import type { Evidence } from '../findings/evidence.ts'
+import type { Evidence, TraceEvidence } from '../findings/evidence.ts'
 import type { RelationLock } from '../findings/lock-mode.ts'
 
 /** One line that says how a finding is known. `server` is the shadow's exact version where there was one. */
@@ -11,6 +11,7 @@ export function evidenceText(evidence: Evidence, server?: string): string {
         ...evidence.locks.map(lockText),
         ...(evidence.rewrite ? ['rewrites the table'] : []),
         ...(evidence.scan ? ['reads the whole table'] : []),
+        ...(evidence.fails === undefined ? [] : [`fails with ${evidence.fails}`]),
       ]
       return `measured on PostgreSQL ${evidence.major}: ${evidence.shape} → ${effects.join(', ') || 'no lock, no rewrite, no scan'}`
     }
@@ -22,7 +23,7 @@ export function evidenceText(evidence: Evidence, server?: string): string {
       ]
       const facts = factTexts(evidence.facts)
       const seen = [...(effects.length > 0 ? [effects.join(', ')] : []), ...facts].join('; ')
-      return `ran on PostgreSQL ${server ?? evidence.major}: ${seen || 'no lock, no rewrite, no scan'}`
+      return `ran on PostgreSQL ${server ?? evidence.major}: ${seen || `${noLock(evidence)}, no rewrite, no scan`}`
     }
     case 'catalog':
       return `in the catalog: ${factTexts(evidence.facts).join('; ')}`
@@ -36,6 +37,15 @@ export function evidenceText(evidence: Evidence, server?: string): string {
       return `${evidence.detail}: ${factTexts(evidence.figures).join('; ')}`
   }
 }
+
+function noLock({ held = [] }: TraceEvidence): string {
+  if (held.length === 0) return 'no lock'
+  const more = held.length > mostHeld ? ` and ${held.length - mostHeld} more` : ''
+  return `no further lock (held: ${held.slice(0, mostHeld).map(lockText).join(', ')}${more})`
+}
+
+/** Locks held that are named. */
+const mostHeld = 3
 
 function lockText(lock: RelationLock): string {
   return `${lock.mode} on ${lock.relation}`

@@ -105,6 +105,13 @@ Acknowledged:
     expect(pretty(report, { ...context, textOf: () => undefined })).toContain('known  ran on')
   })
 
+  it('begins no line with a workflow command, wherever it wraps', () => {
+    const message = `${'a '.repeat(35)}aaaaaaa ::error::stolen`
+    const printed = pretty({ ...report, findings: [{ ...finding, message, next: message }] }, context)
+    expect(printed).toContain('\n  \\::error::stolen\n')
+    expect(printed).not.toMatch(/^\s*::/m)
+  })
+
   it('cuts a long line around the place', () => {
     const long = `${'a'.repeat(500)}HERE${'b'.repeat(500)}`
     const location = { kind: 'file', file: 'm/1_a.sql', line: 1, column: 501, endLine: 1, endColumn: 505 } as const

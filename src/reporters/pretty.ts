@@ -1,15 +1,14 @@
 import pico from 'picocolors'
 import type { Finding, Severity } from '../findings/finding.ts'
 import { formatLocation } from '../findings/location.ts'
-import type { FileLocation } from '../findings/location.ts'
 import type { CheckReport } from '../findings/report.ts'
 import { printable } from '../sql/printable.ts'
-import { lineStarts } from '../sql/positions.ts'
-import type { Span } from '../sql/positions.ts'
-import { framesOf } from '../sql/syntax-frame.ts'
-import type { SyntaxFrame } from '../sql/syntax-frame.ts'
 import { evidenceText } from './evidence-text.ts'
+import { framesOfFiles } from './frames.ts'
+import type { FrameOf } from './frames.ts'
+import { notRun } from './not-run.ts'
 import type { Reporter, ReporterContext } from './reporter.ts'
+import { count, countedText, scopeText, severityCounts } from './summary-text.ts'
 import { wrap } from './wrap.ts'
 
 type Colours = ReturnType<typeof pico.createColors>
@@ -30,24 +29,6 @@ export const pretty: Reporter = (report, context) => {
     summaryText(report, colours),
   ]
   return `${parts.join('\n\n')}\n`
-}
-
-type FrameOf = (location: FileLocation, width: number) => SyntaxFrame | undefined
-
-/** Frames for places by line and column; what a file needs for them is made once. */
-function framesOfFiles(context: ReporterContext): FrameOf {
-  const files = new Map<string, { starts: number[]; frame: (place: Span, width: number) => SyntaxFrame } | undefined>()
-  return (location, width) => {
-    if (!files.has(location.file)) {
-      const text = context.textOf(location.file)
-      files.set(location.file, text === undefined ? undefined : { starts: lineStarts(text), frame: framesOf(text) })
-    }
-    const file = files.get(location.file)
-    if (file === undefined) return undefined
-    const offsetOf = (line: number, column: number) => (file.starts[line - 1] ?? 0) + column - 1
-    const { line, column, endLine, endColumn } = location
-    return file.frame({ start: offsetOf(line, column), end: offsetOf(endLine, endColumn) }, width)
-  }
 }
 
 function findingText(
@@ -89,7 +70,7 @@ function excerptOf(finding: Finding, frameOf: FrameOf, context: ReporterContext,
   const { location } = finding
   if (location.kind !== 'file') return []
   const frame = frameOf(location, context.width - 8)
-  if (frame === undefined || frame.excerpt.trim() === '') return []
+  if (frame === undefined) return []
   const gutter = String(frame.line).padStart(5)
   return [
     '',
@@ -107,25 +88,19 @@ function labelled(label: string, text: string, context: ReporterContext, colours
 }
 
 function notTracedTexts(report: CheckReport, context: ReporterContext, colours: Colours): string[] {
-  // Without a server nothing ran; the sum says so, and a notice says why.
-  if (report.notTraced.length === 0 || report.server === undefined) return []
-  const roots = report.notTraced.filter((entry) => entry.root === undefined)
-  const followers = new Map<string, number>()
-  for (const { root } of report.notTraced) {
-    if (root !== undefined) followers.set(placeText(root), (followers.get(placeText(root)) ?? 0) + 1)
-  }
+  const causes = notRun(report)
+  if (causes.length === 0) return []
   const lines = [colours.bold('Not run on the shadow server, so judged by its text alone:')]
-  for (const entry of roots.slice(0, shownCauses)) {
-    const place = placeText(entry)
-    const after = followers.get(place)
-    lines.push(`  ${place}`, ...wrap(entry.cause, context.width, '    '))
-    if (after !== undefined) lines.push(`    ${count(after, 'statement')} did not run because of it`)
-    followers.delete(place)
+  for (const { file, line, cause, followers } of causes.slice(0, shownCauses)) {
+    const place = placeText({ file, line })
+    if (cause === undefined) {
+      lines.push(`  ${count(followers, 'statement')} did not run because of ${place}`)
+      continue
+    }
+    lines.push(`  ${place}`, ...wrap(cause, context.width, '    '))
+    if (followers > 0) lines.push(`    ${count(followers, 'statement')} did not run because of it`)
   }
-  if (roots.length > shownCauses) lines.push(`  and ${roots.length - shownCauses} more (--json lists them all)`)
-  for (const [place, after] of [...followers].slice(0, shownCauses)) {
-    lines.push(`  ${count(after, 'statement')} did not run because of ${place}`)
-  }
+  if (causes.length > shownCauses) lines.push(`  and ${causes.length - shownCauses} more (--json lists them all)`)
   return [lines.join('\n')]
 }
 
@@ -160,32 +135,16 @@ function acknowledgedTexts(report: CheckReport, context: ReporterContext, colour
 }
 
 function summaryText(report: CheckReport, colours: Colours): string {
-  const { summary, folders } = report
-  const where = folders.map((folder) => `${printable(folder.path)} (${folder.layout})`).join(', ')
-  const ran =
-    report.server === undefined
-      ? `${count(summary.statements, 'statement')}, none of them run (judged by the text alone)`
-      : `${count(summary.statements, 'statement')}, ${summary.traced} of them run on PostgreSQL ${report.server}`
-  const counts = [
-    [summary.errors, 'error', colours.red],
-    [summary.warnings, 'warning', colours.yellow],
-    [summary.notes, 'note', colours.cyan],
-  ] as const
-  const found = counts.filter(([n]) => n > 0).map(([n, noun, paint]) => paint(colours.bold(count(n, noun))))
-  const lines = [
-    `${count(summary.files, 'migration')} in ${where}: ${ran}`,
+  const paint: Record<Severity, (text: string) => string> = {
+    error: colours.red,
+    warning: colours.yellow,
+    note: colours.cyan,
+  }
+  const found = severityCounts(report).map(({ severity, text }) => paint[severity](colours.bold(text)))
+  const counted = countedText(report)
+  return [
+    scopeText(report, printable),
     found.length === 0 ? colours.green('Nothing found') : found.join(', '),
-  ]
-  const aside = [
-    ...(summary.ignored > 0 ? [`${summary.ignored} ignored with a reason`] : []),
-    ...(summary.releasedFindings > 0
-      ? [`${count(summary.releasedFindings, 'finding')} on released files only counted (--all shows them)`]
-      : []),
-  ]
-  if (aside.length > 0) lines.push(colours.dim(aside.join(', ')))
-  return lines.join('\n')
-}
-
-function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`
+    ...(counted === undefined ? [] : [colours.dim(counted)]),
+  ].join('\n')
 }

@@ -8,7 +8,8 @@ export function wrap(text: string, width: number, indent: string): string[] {
   return text.split('\n').flatMap((line) => {
     const clean = printable(line)
     if (/^\s/.test(clean) || indent.length + clean.length <= width) return [indent + clean]
-    return fold(clean.split(' '), width - indent.length).map((folded) => indent + folded)
+    // Again for each part: one may begin with what only does harm at the start of a line.
+    return fold(clean.split(' '), width - indent.length).map((folded) => indent + printable(folded))
   })
 }
 

@@ -22,8 +22,17 @@ export interface AddedConstraint {
   enforced: boolean
 }
 
+const known = new WeakMap<Statement, readonly AddedConstraint[]>()
+
 /** Constraints that an ALTER TABLE adds, in their order; empty for every other statement. */
-export function addedConstraints(statement: Statement): AddedConstraint[] {
+export function addedConstraints(statement: Statement): readonly AddedConstraint[] {
+  // Many rules ask for those of the same statement.
+  let constraints = known.get(statement)
+  if (constraints === undefined) known.set(statement, (constraints = readConstraints(statement)))
+  return constraints
+}
+
+function readConstraints(statement: Statement): AddedConstraint[] {
   return alterCommands(statement).flatMap((command) => {
     const { def } = command.node
     const column = nodeOf(def, 'ColumnDef')
@@ -67,16 +76,18 @@ export function asTableConstraint({ node, text, column }: AddedConstraint): stri
 
 /**
  * The ALTER TABLE with other text for some constraints that it adds: commands that stand in the place of each, or
- * behind its column; none where the constraint is to be left out. Empty when no command is left.
+ * behind its column; none where the constraint is to be left out. Commands `taken` are taken out as well. Empty when no
+ * command is left.
  */
 export function withConstraints(
   statement: Statement,
   changes: readonly (readonly [constraint: AddedConstraint, commands: readonly string[]])[],
+  taken: readonly AlterCommand[] = [],
 ): string {
   const commands = new Set(changes.map(([{ command }]) => command))
-  return withCommands(
-    statement,
-    [...commands].map((command) => {
+  return withCommands(statement, [
+    ...taken.filter((command) => !commands.has(command)).map((command) => [command, ''] as const),
+    ...[...commands].map((command) => {
       const own = changes.filter(([each]) => each.command === command)
       const column = own[0]?.[0].column
       const kept = column
@@ -91,7 +102,7 @@ export function withConstraints(
         : []
       return [command, [...kept, ...own.flatMap(([, texts]) => texts)].join(', ')] as const
     }),
-  )
+  ])
 }
 
 function onColumn(statement: Statement, command: AlterCommand, column: ColumnDef): AddedConstraint[] {

@@ -1,10 +1,13 @@
 import type { AlterTableCmd } from '@pgsql/types'
 import { skipSpace } from '../sql/blank.ts'
 import type { Span } from '../sql/positions.ts'
-import { resolveName } from '../sql/schema-draft.ts'
+import { isDefaultPath } from '../sql/search-path.ts'
 import type { NodeOf, Statement } from '../sql/statement.ts'
 import { nodeOf, statementOf } from '../sql/statement.ts'
 import { tokenEnd } from '../sql/token.ts'
+import { printedName } from './object-name.ts'
+import { observationOf } from './observed.ts'
+import { namedTable, searchPathAt } from './search-path.ts'
 import type { StatementSubject } from './subject.ts'
 
 /** One command of an ALTER TABLE: `ADD COLUMN c int`, `ALTER COLUMN c SET NOT NULL`. */
@@ -41,8 +44,22 @@ function readCommands(statement: Statement, alter: NodeOf<'AlterTableStmt'>): Al
 export function alteredTable(subject: StatementSubject): string | undefined {
   const alter = statementOf(subject.statement, 'AlterTableStmt')
   const relation = alter?.objtype === 'OBJECT_TABLE' ? alter.relation : undefined
-  if (relation?.relname === undefined) return undefined
-  return resolveName(subject.migration.history.before(subject), relation.schemaname, relation.relname)
+  return relation?.relname === undefined ? undefined : namedTable(subject, relation)
+}
+
+/**
+ * The table of an ALTER TABLE as SQL finds it in the file and in a new one alike: as the statement names it, with its
+ * schema where the file sets a search path and the text or a trace shows which of its schemas it is.
+ */
+export function alteredTableInSql(subject: StatementSubject): string {
+  const written = alteredTableText(subject.statement)
+  const relation = statementOf(subject.statement, 'AlterTableStmt')?.relation
+  const path = searchPathAt(subject)
+  if (relation === undefined || relation.schemaname !== undefined || isDefaultPath(path)) return written
+  const name = namedTable(subject, relation)
+  const isKnown =
+    path.length < 2 || observationOf(subject) || subject.migration.history.before(subject).tables.has(name)
+  return isKnown ? printedName(name) : written
 }
 
 /** The table of an ALTER TABLE as the statement names it, to be written into another: `app.orders`, `"Order"`. */
@@ -100,25 +117,23 @@ export function offsetInText({ text, node }: Statement, location: number): numbe
   return at
 }
 
-/** A word of the statement's head, or a name. */
-interface Token extends Span {
-  /** In lower case, quotes included. */
-  word: string
-}
-
 /** The table's name, with its schema and without ONLY. */
 function tableSpan(text: string): Span {
   let token = tokenAt(text, 0)
-  while (token.end < text.length && isHead(token, tokenAt(text, token.end))) token = tokenAt(text, token.end)
+  while (token.end < text.length && isHead(text, token)) token = tokenAt(text, token.end)
   const { start } = token
   let { end } = token
-  for (let dot = tokenAt(text, end); dot.word === '.'; dot = tokenAt(text, end)) end = tokenAt(text, dot.end).end
+  for (let dot = tokenAt(text, end); isSign(text, dot, '.'); dot = tokenAt(text, end)) end = tokenAt(text, dot.end).end
   return { start, end }
 }
 
 /** Whether a token stands before the table's name: `ALTER TABLE [IF EXISTS] [ONLY] [(]`. */
-function isHead({ word }: Token, next: Token): boolean {
-  return ['alter', 'table', 'exists', 'only', '('].includes(word) || (word === 'if' && next.word === 'exists')
+function isHead(text: string, token: Span): boolean {
+  const word = wordOf(text, token)
+  return (
+    ['alter', 'table', 'exists', 'only', '('].includes(word) ||
+    (word === 'if' && wordOf(text, tokenAt(text, token.end)) === 'exists')
+  )
 }
 
 /** The commands' spans: what stands between the commas outside parentheses and brackets. */
@@ -126,24 +141,33 @@ function commandSpans(text: string): Span[] {
   const spans: Span[] = []
   let token = tokenAt(text, tableSpan(text).end)
   // The end of `ONLY (t)`, and the `*` that asks for what is the default.
-  while (token.word === ')' || token.word === '*') token = tokenAt(text, token.end)
+  while (isSign(text, token, ')') || isSign(text, token, '*')) token = tokenAt(text, token.end)
   let current: Span | undefined
   let depth = 0
   for (; token.start < text.length; token = tokenAt(text, token.end)) {
-    if (token.word === ',' && depth === 0) {
+    if (depth === 0 && isSign(text, token, ',')) {
       if (current) spans.push(current)
       current = undefined
       continue
     }
-    if (token.word === '(' || token.word === '[') depth++
-    else if (token.word === ')' || token.word === ']') depth--
-    current = { start: current?.start ?? token.start, end: token.end }
+    if (isSign(text, token, '(') || isSign(text, token, '[')) depth++
+    else if (isSign(text, token, ')') || isSign(text, token, ']')) depth--
+    if (current) current.end = token.end
+    else current = token
   }
   return current ? [...spans, current] : spans
 }
 
-function tokenAt(text: string, at: number): Token {
+function tokenAt(text: string, at: number): Span {
   const start = skipSpace(text, at)
-  const end = start < text.length ? tokenEnd(text, start) : start
-  return { start, end, word: text.slice(start, end).toLowerCase() }
+  return { start, end: start < text.length ? tokenEnd(text, start) : start }
+}
+
+function isSign(text: string, { start, end }: Span, sign: string): boolean {
+  return end === start + 1 && text[start] === sign
+}
+
+/** In lower case, quotes included. */
+function wordOf(text: string, { start, end }: Span): string {
+  return text.slice(start, end).toLowerCase()
 }

@@ -29,6 +29,8 @@ export function inBatches({
   key,
   change,
   where,
+  first,
+  last,
 }: {
   name: string
   /** As a `SchemaText` names it. */
@@ -38,6 +40,10 @@ export function inBatches({
   change: string
   /** Which rows; without it all. */
   where?: string
+  /** A statement with its semicolon that each batch begins with. Default: none. */
+  first?: string
+  /** The same at its end, before the COMMIT. */
+  last?: string
 }): MigrationDraft {
   const from = quoteTextName(table)
   const column = quoteIdentifier(key)
@@ -50,8 +56,8 @@ BEGIN
   WHILE first_key IS NOT NULL LOOP
     last_key := (SELECT batch.${column} FROM (
       SELECT ${column} FROM ${from} WHERE ${column} >= first_key ORDER BY ${column} LIMIT ${batch}
-    ) AS batch ORDER BY batch.${column} DESC LIMIT 1);
-    ${change} WHERE ${rows}${column} >= first_key AND ${column} <= last_key;
+    ) AS batch ORDER BY batch.${column} DESC LIMIT 1);${first === undefined ? '' : `\n    ${first}`}
+    ${change} WHERE ${rows}${column} >= first_key AND ${column} <= last_key;${last === undefined ? '' : `\n    ${last}`}
     COMMIT;
     first_key := (SELECT ${column} FROM ${from} WHERE ${column} > last_key ORDER BY ${column} LIMIT 1);
   END LOOP;

@@ -5,6 +5,7 @@ import { textName } from '../sql/schema-draft.ts'
 import { namesOf, nodeOf, statementOf } from '../sql/statement.ts'
 import type { Statement } from '../sql/statement.ts'
 import { tokenEnd } from '../sql/token.ts'
+import { createdName, searchPathAt } from './search-path.ts'
 import type { HistorySubject, StatementSubject } from './subject.ts'
 
 /** A domain as the text that creates it shows it. */
@@ -27,11 +28,13 @@ export function domainOf(name: string, subject: StatementSubject): Domain | unde
   let domain: Domain | undefined
   // Most histories have no domain, and every new column asks.
   if (!hasDomains(subject.migration.history)) return undefined
-  for (const statement of statementsBefore(subject)) {
+  const wanted = name.includes('.') ? [name] : searchPathAt(subject).map((schema) => textName(schema, name))
+  for (const each of subjectsBefore(subject)) {
+    const { statement } = each
     const create = statementOf(statement, 'CreateDomainStmt')
-    if (create && nameOf(create.domainname) === name) domain = readDomain(statement)
+    if (create && wanted.includes(createdAs(each, create.domainname))) domain = readDomain(statement)
     const alter = statementOf(statement, 'AlterDomainStmt')
-    if (domain && alter && nameOf(alter.typeName) === name) domain.altered = true
+    if (domain && alter && wanted.includes(createdAs(each, alter.typeName))) domain.altered = true
   }
   return domain
 }
@@ -50,20 +53,25 @@ function hasDomains(history: HistorySubject): boolean {
 }
 
 /** The statements of the history before `subject`, or before the one around it. */
-export function* statementsBefore({ migration, statement, within }: StatementSubject): Iterable<Statement> {
+export function* statementsBefore(subject: StatementSubject): Iterable<Statement> {
+  for (const { statement } of subjectsBefore(subject)) yield statement
+}
+
+/** As `statementsBefore`, each with its migration. */
+export function* subjectsBefore({ migration, statement, within }: StatementSubject): Iterable<StatementSubject> {
   const before = (within?.statement ?? statement).index
   for (const each of migration.history.migrations) {
-    for (const { statement: earlier } of each.statements) {
-      if (each === migration && earlier.index >= before) return
+    for (const earlier of each.statements) {
+      if (each === migration && earlier.statement.index >= before) return
       yield earlier
     }
     if (each === migration) return
   }
 }
 
-function nameOf(names: readonly Node[] | undefined): string {
-  const [name = '', schema = 'public'] = namesOf({ List: { items: [...(names ?? [])] } }).toReversed()
-  return textName(schema, name)
+function createdAs(subject: StatementSubject, names: readonly Node[] | undefined): string {
+  const [name = '', schema] = namesOf({ List: { items: [...(names ?? [])] } }).toReversed()
+  return createdName(subject, schema, name)
 }
 
 function readDomain(statement: Statement): Domain {

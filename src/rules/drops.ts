@@ -1,7 +1,7 @@
 import type { Evidence } from '../findings/evidence.ts'
 import type { Observation } from '../findings/observation.ts'
 import { textNameOf } from '../sql/identifier.ts'
-import { resolveName, textName } from '../sql/schema-draft.ts'
+import { resolveName } from '../sql/schema-draft.ts'
 import type { SchemaDraft } from '../sql/schema-draft.ts'
 import { namesOf, nodeOf } from '../sql/statement.ts'
 import type { Statement } from '../sql/statement.ts'
@@ -10,6 +10,7 @@ import type { ObjectKind } from './new-objects.ts'
 import { isNewTable } from './new-tables.ts'
 import { observationOf, traceEvidence } from './observed.ts'
 import type { Major } from './rule.ts'
+import { changedName } from './search-path.ts'
 import type { StatementSubject } from './subject.ts'
 
 /** Kinds of objects whose loss a rule speaks of; `table` is everything that holds rows. */
@@ -59,6 +60,7 @@ export function lossOf(subject: StatementSubject, kind: DroppedKind): Loss | und
       observation,
     )
   }
+  if (targets.length === 0) return undefined
   const others = targets.filter(({ name }) => !isOwn(subject, kind, name))
   if (observation !== undefined) return lossInCode(subject, kind, others, observation)
   const there = others.filter(({ name, missingOk }) => !missingOk || isShown(subject, kind, name) === 'yes')
@@ -175,7 +177,7 @@ function dropTargets(subject: StatementSubject, kind: DroppedKind): DropTarget[]
       if (kindOf(drop?.removeType) !== kind) return []
       const draft = migration.history.before(subject)
       return (drop?.objects ?? []).map((object) => ({
-        name: targetName(draft, kind, namesOf(object)),
+        name: targetName(subject, draft, kind, namesOf(object)),
         missingOk: drop?.missing_ok ?? false,
       }))
     }
@@ -214,9 +216,15 @@ function kindOf(removeType: string | undefined): DroppedKind | undefined {
   }
 }
 
-function targetName(draft: SchemaDraft, kind: DroppedKind, names: readonly string[]): string {
+function targetName(
+  subject: StatementSubject,
+  draft: SchemaDraft,
+  kind: DroppedKind,
+  names: readonly string[],
+): string {
   const [name = '', schema] = names.toReversed()
   if (kind === 'schema') return name
   if (kind === 'table') return resolveName(draft, schema, name)
-  return textName(schema ?? draft.searchPath[0] ?? 'public', name)
+  const before = (subject.within ?? subject).statement.index
+  return changedName(subject, schema, name, (candidate) => isInText(subject.migration, 'type', candidate, before))
 }

@@ -1,9 +1,9 @@
 import type { Node } from '@pgsql/types'
 import { textName } from '../sql/schema-draft.ts'
 import { namesOf, nodeOf } from '../sql/statement.ts'
-import type { Statement } from '../sql/statement.ts'
 import { observationOf } from './observed.ts'
-import type { MigrationSubject } from './subject.ts'
+import { changedName, createdName } from './search-path.ts'
+import type { MigrationSubject, StatementSubject } from './subject.ts'
 
 /** What may be new besides a table. */
 export type ObjectKind = 'schema' | 'type' | 'column'
@@ -57,41 +57,50 @@ function seenNew({ statements }: MigrationSubject): Map<string, number> {
 function newObjects({ statements }: MigrationSubject): Map<string, number> {
   const created = new Map<string, number>()
   for (const subject of statements) {
-    for (const { statement } of [subject, ...subject.inner]) {
-      for (const key of createdByText(statement)) if (!created.has(key)) created.set(key, subject.statement.index)
+    for (const each of [subject, ...subject.inner]) {
+      for (const key of createdByText(each)) if (!created.has(key)) created.set(key, subject.statement.index)
     }
   }
   return created
 }
 
-function createdByText({ tag, node }: Statement): string[] {
+function createdByText(subject: StatementSubject): string[] {
+  const { tag, node } = subject.statement
+  // Where a column's type is written without a schema, nothing shows in which one it is.
+  const type = (schema: string | undefined, name: string) => [
+    ...new Set([`type ${createdName(subject, schema, name)}`, `type ${textName(schema ?? 'public', name)}`]),
+  ]
+  const typeKeys = (names: readonly Node[] | undefined) => {
+    const [name = '', schema] = namesOf({ List: { items: [...(names ?? [])] } }).toReversed()
+    return type(schema, name)
+  }
   switch (tag) {
     case 'CreateSchemaStmt':
       return [`schema ${nodeOf(node, tag)?.schemaname ?? ''}`]
     case 'CreateEnumStmt':
-      return [typeKey(nodeOf(node, tag)?.typeName)]
+      return typeKeys(nodeOf(node, tag)?.typeName)
     case 'CreateRangeStmt':
-      return [typeKey(nodeOf(node, tag)?.typeName)]
+      return typeKeys(nodeOf(node, tag)?.typeName)
     case 'CreateDomainStmt':
-      return [typeKey(nodeOf(node, tag)?.domainname)]
+      return typeKeys(nodeOf(node, tag)?.domainname)
     case 'CompositeTypeStmt': {
-      const type = nodeOf(node, tag)?.typevar
-      return [`type ${textName(type?.schemaname ?? 'public', type?.relname ?? '')}`]
+      const { schemaname, relname = '' } = nodeOf(node, tag)?.typevar ?? {}
+      return type(schemaname, relname)
     }
     case 'DefineStmt': {
       const define = nodeOf(node, tag)
-      return define?.kind === 'OBJECT_TYPE' ? [typeKey(define.defnames)] : []
+      return define?.kind === 'OBJECT_TYPE' ? typeKeys(define.defnames) : []
     }
     case 'RenameStmt': {
       const rename = nodeOf(node, tag)
       if (rename?.renameType !== 'OBJECT_TYPE' && rename?.renameType !== 'OBJECT_DOMAIN') return []
       const [, schema] = namesOf(rename.object).toReversed()
-      return [`type ${textName(schema ?? 'public', rename.newname ?? '')}`]
+      return type(schema, rename.newname ?? '')
     }
     case 'AlterTableStmt': {
       const alter = nodeOf(node, tag)
       const relation = alter?.relation
-      const table = textName(relation?.schemaname ?? 'public', relation?.relname ?? '')
+      const table = changedName(subject, relation?.schemaname, relation?.relname ?? '')
       return (alter?.cmds ?? []).flatMap((each) => {
         const command = nodeOf(each, 'AlterTableCmd')
         // With IF NOT EXISTS it may have been there, with values.
@@ -102,9 +111,4 @@ function createdByText({ tag, node }: Statement): string[] {
     default:
       return []
   }
-}
-
-function typeKey(names: readonly Node[] | undefined): string {
-  const [name = '', schema = 'public'] = namesOf({ List: { items: [...(names ?? [])] } }).toReversed()
-  return `type ${textName(schema, name)}`
 }

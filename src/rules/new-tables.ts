@@ -1,9 +1,12 @@
+import type { RangeVar } from '@pgsql/types'
+import { tableWritten } from './relation-left.ts'
 import { textNameOf } from '../sql/identifier.ts'
 import { namedObjects } from '../sql/named-objects.ts'
-import { textName, unqualified } from '../sql/schema-draft.ts'
+import { schemaOfTextName, textName, unqualified } from '../sql/schema-draft.ts'
 import type { Statement } from '../sql/statement.ts'
-import { statementOf } from '../sql/statement.ts'
+import { nodeOf, statementOf } from '../sql/statement.ts'
 import { observationOf } from './observed.ts'
+import { changedName, createdName } from './search-path.ts'
 import type { MigrationSubject, StatementSubject } from './subject.ts'
 
 const known = new WeakMap<MigrationSubject, Map<string, number>>()
@@ -37,7 +40,7 @@ function newTables(migration: MigrationSubject): Map<string, number> {
       created.set(name, isNewInCode ? index - 1 : index)
     }
     for (const each of all) {
-      const rename = renamedByText(each.statement)
+      const rename = renamedByText(each, (name) => created.has(name))
       if (rename && created.has(rename.from)) created.set(rename.to, index)
     }
   }
@@ -54,25 +57,44 @@ function firstNamings({ inner }: StatementSubject): Map<string, StatementSubject
   return first
 }
 
-function createdByText({ migration, statement, within }: StatementSubject): string | undefined {
-  const create = statementOf(statement, 'CreateStmt')
-  const createAs = statementOf(statement, 'CreateTableAsStmt')
-  const relation = create?.relation ?? createAs?.into?.rel ?? statementOf(statement, 'SelectStmt')?.intoClause?.rel
+function createdByText(subject: StatementSubject): string | undefined {
+  const { migration, statement, within } = subject
+  const { relation, ifNotExists } = creationIn(statement)
   if (relation?.relname === undefined) return undefined
-  const name = textName(relation.schemaname ?? 'public', relation.relname)
-  if (within === undefined && !create?.if_not_exists && !createAs?.if_not_exists) return name
+  const name = createdName(subject, relation.schemaname, relation.relname)
+  if (within === undefined && !ifNotExists) return name
   // IF NOT EXISTS creates nothing when an earlier file did; code may ask in its own way.
-  const site = migration.history.schema.tables.find((table) => table.name === name)?.site
+  const site = tableWritten(migration.history, name)?.site
   return site === undefined || site.file === migration.file ? name : undefined
 }
 
-function renamedByText(statement: Statement): { from: string; to: string } | undefined {
+function creationIn({ tag, node }: Statement): { relation?: RangeVar | undefined; ifNotExists?: boolean | undefined } {
+  switch (tag) {
+    case 'CreateStmt': {
+      const create = nodeOf(node, tag)
+      return { relation: create?.relation, ifNotExists: create?.if_not_exists }
+    }
+    case 'CreateTableAsStmt': {
+      const create = nodeOf(node, tag)
+      return { relation: create?.into?.rel, ifNotExists: create?.if_not_exists }
+    }
+    case 'SelectStmt':
+      return { relation: nodeOf(node, tag)?.intoClause?.rel }
+    default:
+      return {}
+  }
+}
+
+function renamedByText(
+  subject: StatementSubject,
+  isNew: (name: string) => boolean,
+): { from: string; to: string } | undefined {
+  const { statement } = subject
   const rename = statementOf(statement, 'RenameStmt')
   const move = statementOf(statement, 'AlterObjectSchemaStmt')
   const relation = rename?.renameType === 'OBJECT_TABLE' ? rename.relation : move?.relation
   if (relation?.relname === undefined) return undefined
-  const schema = relation.schemaname ?? 'public'
-  const from = textName(schema, relation.relname)
-  if (rename?.newname !== undefined) return { from, to: textName(schema, rename.newname) }
+  const from = changedName(subject, relation.schemaname, relation.relname, isNew)
+  if (rename?.newname !== undefined) return { from, to: textName(schemaOfTextName(from), rename.newname) }
   return move?.newschema === undefined ? undefined : { from, to: textName(move.newschema, unqualified(from)) }
 }

@@ -3,7 +3,7 @@ import { quoteIdentifier, unquoted, textNameOf } from '../sql/identifier.ts'
 import type { Site } from '../sql/schema-text.ts'
 import type { AddedConstraint } from './added-constraint.ts'
 import { asTableConstraint, columnsInName, withConstraints, withoutName } from './added-constraint.ts'
-import { alteredTableText } from './alter-command.ts'
+import { alterCommands, alteredTableInSql } from './alter-command.ts'
 import type { ConstraintLabel } from './constraint-name.ts'
 import { constraintName } from './constraint-name.ts'
 import { fileWords } from './next-step.ts'
@@ -33,13 +33,18 @@ export function nameConstraints(
     .map(({ name }) => unquoted(name))
     .filter((name) => !written.includes(name))
   const given: string[] = []
+  const keys = draft.tables.get(table)?.keys ?? []
+  const freed = alterCommands(subject.statement).flatMap(({ node: { subtype, name = '' } }) => {
+    if (subtype === 'AT_DropConstraint') return [name]
+    return subtype === 'AT_DropColumn' ? keys.filter((key) => key.columns.includes(name)).map((key) => key.name) : []
+  })
   return constraints.map((constraint) => {
     const [only] = seen
     const name =
       constraint.node.conname ??
       (unnamed.length === 1 && seen.length === 1 && only !== undefined
         ? only
-        : constraintName(draft, table, columnsInName(constraint), label, given))
+        : constraintName(draft, table, columnsInName(constraint), label, given, freed))
     given.push(name)
     return { constraint, name }
   })
@@ -65,7 +70,8 @@ export function notValidRecipe(
       statement,
       added.map((each) => [each.constraint, [definition(each)]]),
     ),
-    then: [validation(alteredTableText(statement), restored)],
+    then: [validation(alteredTableInSql(subject), restored)],
+    back: 'as before',
   })
 }
 

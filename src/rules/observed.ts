@@ -1,4 +1,6 @@
 import type { TraceEvidence } from '../findings/evidence.ts'
+import { compareLockModes } from '../findings/lock-mode.ts'
+import type { RelationLock } from '../findings/lock-mode.ts'
 import type { Observation } from '../findings/observation.ts'
 import type { HistorySubject, StatementSubject } from './subject.ts'
 
@@ -15,8 +17,25 @@ export function traceEvidence(
 ): TraceEvidence {
   const { rewrites, scans, milliseconds } = observation
   const made = new Set(observation.created.map((object) => object.name))
-  const locks = observation.locks.filter((lock) => !made.has(lock.relation))
-  return { kind: 'trace', major, locks, rewrites, scans, milliseconds, ...(facts && { facts }) }
+  // An index that is built anew is locked as the old one and as the new one, under one name.
+  const seen = new Map(observation.locks.map((lock) => [`${lock.mode} ${lock.relation}`, lock]))
+  const locks = [...seen.values()].filter((lock) => !made.has(lock.relation))
+  const held = locks.length === 0 ? strongest(observation.held) : []
+  return {
+    kind: 'trace',
+    major,
+    locks,
+    ...(held.length > 0 && { held }),
+    rewrites,
+    scans,
+    milliseconds,
+    ...(facts && { facts }),
+  }
+}
+
+function strongest(locks: readonly RelationLock[]): RelationLock[] {
+  const [first] = [...locks].sort((a, b) => compareLockModes(b.mode, a.mode))
+  return locks.filter(({ mode }) => mode === first?.mode)
 }
 
 /** Facts of the schema that the traced history left, as evidence. */
@@ -26,7 +45,7 @@ export function schemaEvidence(major: number, facts: Record<string, string | num
 
 /** The last statement of the history whose observation satisfies `test`. */
 export function lastObserved(
-  history: HistorySubject,
+  history: Pick<HistorySubject, 'migrations'>,
   test: (observation: Observation) => boolean,
 ): StatementSubject | undefined {
   for (const migration of history.migrations.toReversed()) {

@@ -1,7 +1,13 @@
 import type { Rule, RuleClaim, RuleExample } from './rule.ts'
 import { supportedMajors } from './rule.ts'
 
-/** A rule's page in Markdown: what `kei rule NAME` shows and docs/rules/NAME.md holds. */
+/** What docs/rules/NAME.md holds: the rule's page, and what keeps kei from taking its examples for secrets. */
+export function rulePageFile(rule: Rule): string {
+  const ignore = '\n<!-- kei: ignore-file no-connection-password: the examples show some -->\n'
+  return `${rulePage(rule)}${rule.category === 'secrets' ? ignore : ''}`
+}
+
+/** A rule's page in Markdown: what `kei rule NAME` shows. */
 export function rulePage(rule: Rule): string {
   const parts = [
     `# ${rule.id}`,
@@ -9,7 +15,7 @@ export function rulePage(rule: Rule): string {
     headline(rule),
     section('Why', rule.why),
     section('Instead', rule.instead),
-    section('Examples', ...rule.examples.map(exampleText)),
+    section('Examples', ...rule.examples.map((example) => exampleText(example, rule))),
     section('Options', optionsText(rule)),
     section('Measured', claimsText(rule.claims)),
     section('How it is known', evidenceText(rule)),
@@ -50,23 +56,37 @@ function capital(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1)
 }
 
-function exampleText({ title, setup, bad, good, majors }: RuleExample): string {
+/** The name of the language of a rule's examples, as Markdown has it. */
+function fence({ subject }: Rule): string {
+  return subject === 'settings' || subject === 'authentication' || subject === 'text' || subject === 'environment'
+    ? 'conf'
+    : 'sql'
+}
+
+function exampleText({ title, setup, options, bad, good, majors }: RuleExample, rule: Rule): string {
+  const language = fence(rule)
+  const before = rule.subject === 'database' ? 'In a database with' : 'After a released migration'
   return [
     `### ${title}`,
     ...(majors === undefined ? [] : [`On PostgreSQL ${majors.join(' and ')}:`]),
-    ...(setup === undefined ? [] : [`After a released migration:\n\n${sqlBlock(setup)}`]),
-    `Found:\n\n${filesText(bad)}`,
-    `Not found:\n\n${filesText(good)}`,
+    ...(options === undefined ? [] : [`With \`${JSON.stringify(options)}\`:`]),
+    ...(setup === undefined ? [] : [`${before}:\n\n${sqlBlock(setup)}`]),
+    `Found:\n\n${filesText(bad, language)}`,
+    `Not found:\n\n${filesText(good, language)}`,
   ].join('\n\n')
 }
 
-function filesText(files: RuleExample['bad']): string {
-  if (typeof files === 'string') return sqlBlock(files)
-  return files.map(({ file, sql }) => `\`${file}\`\n\n${sqlBlock(sql)}`).join('\n\n')
+function filesText(files: RuleExample['bad'], language: string): string {
+  if (typeof files === 'string') return block(files, language)
+  return files.map(({ file, text }) => `\`${file}\`\n\n${block(text, language)}`).join('\n\n')
 }
 
 function sqlBlock(sql: string): string {
-  return `\`\`\`sql\n${sql.trimEnd()}\n\`\`\``
+  return block(sql, 'sql')
+}
+
+function block(text: string, language: string): string {
+  return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``
 }
 
 function optionsText(rule: Rule): string {
@@ -123,6 +143,16 @@ function evidenceText({ needs, about }: Rule): string {
 function ignoreText(rule: Rule): string {
   if (rule.subject === 'ignore' || rule.subject === 'unreadable') {
     return `It cannot be ignored by a comment. \`"rules": { "${rule.id}": "off" }\` in \`kei.jsonc\` turns it off.`
+  }
+  if (fence(rule) === 'conf') {
+    return (
+      `On the line before, or behind the line, or with \`ignore-file\` anywhere in the file:\n\n` +
+      `${block(`# kei: ignore ${rule.id}: the reason`, 'conf')}\n\n` +
+      `\`"rules": { "${rule.id}": "off" }\` in \`kei.jsonc\` turns it off everywhere.`
+    )
+  }
+  if (rule.subject === 'database') {
+    return `\`"rules": { "${rule.id}": "off" }\` in \`kei.jsonc\` turns it off; its options and severity stand there too.`
   }
   const acknowledged = rule.destructive
     ? '\n\nThe rule is destructive: every report shows the reason, and `kei migrate plan` shows it beside the statement.'

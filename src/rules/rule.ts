@@ -1,9 +1,11 @@
 import type { Evidence } from '../findings/evidence.ts'
+import type { Database } from '../findings/database.ts'
 import type { Severity } from '../findings/finding.ts'
 import type { Fix } from '../findings/fix.ts'
 import type { LockMode } from '../findings/lock-mode.ts'
 import type { Location } from '../findings/location.ts'
 import type { Span } from '../sql/positions.ts'
+import type { NodeTag } from '../sql/statement.ts'
 import type { SubjectKind, Subjects } from './subject.ts'
 
 export type RuleCategory =
@@ -12,6 +14,8 @@ export type RuleCategory =
   | 'query'
   | 'index'
   | 'settings'
+  | 'authentication'
+  | 'health'
   | 'secrets'
   | 'pooling'
   | 'backup'
@@ -37,6 +41,11 @@ export type Verdict =
       fixes?: Fix[]
       /** What makes it the same finding after edits elsewhere; default: the text at the place. */
       identity?: string
+      /**
+       * The object that it is about, as PostgreSQL prints it (`public.orders.customer_id`): a file's finding and a live
+       * database's about one object are one finding.
+       */
+      object?: string
     }
   | {
       kind: 'unknown'
@@ -49,6 +58,8 @@ export type Verdict =
 export interface RuleContext<Options = RuleOptions> {
   /** The target's major. */
   major: Major
+  /** The day of the check, ISO 8601. */
+  today: string
   options: Options
 }
 
@@ -67,9 +78,11 @@ export interface RuleOption {
 export interface RuleExample {
   title: string
   setup?: string
+  /** What the rule's options are, of those that are not at their defaults. For rules about a database. */
+  options?: RuleOptions
   /** Gives exactly one finding of this rule, in the last file. One migration, or several in order. */
   bad: string | ExampleFile[]
-  /** The text of the last file that the finding points at; empty: the file's start. */
+  /** The text of the last file that the finding points at; empty: the file's start. For a database: the object. */
   at: string
   /** Gives no finding of this rule. */
   good: string | ExampleFile[]
@@ -82,7 +95,7 @@ export interface RuleExample {
 export interface ExampleFile {
   /** `<version>_<name>.sql`, or `<version>_<name>.down.sql` after it. */
   file: string
-  sql: string
+  text: string
 }
 
 /**
@@ -122,6 +135,10 @@ export interface Rule<K extends SubjectKind = SubjectKind> {
   severity: Severity
   category: RuleCategory
   subject: K
+  /** The kinds of statements that a rule about statements is asked about, those in code too. Default: all. */
+  statements?: readonly NodeTag[]
+  /** Asked about all other statements, too, that were traced or run code: for what was seen there. */
+  statementsWithCode?: true
   /**
    * About the schema that the history leaves (`state`), shown for released files too, or about what running a file
    * does (`change`), a count for released files.
@@ -145,6 +162,11 @@ export interface Rule<K extends SubjectKind = SubjectKind> {
   changes?: CatalogChanges
   claims: readonly RuleClaim[]
   check(subject: Subjects[K], context: RuleContext): Iterable<Verdict>
+  /**
+   * What a live database shows of the same; for rules whose subject is another. Its findings stand at objects and name
+   * their `object`.
+   */
+  live?(database: Database, context: RuleContext): Iterable<Verdict>
 }
 
 /** Types a rule by its subject. */

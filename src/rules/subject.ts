@@ -1,7 +1,11 @@
+import type { Authentication } from '../findings/authentication.ts'
 import type { Catalog } from '../findings/catalog.ts'
+import type { Database } from '../findings/database.ts'
 import type { NewFile } from '../findings/fix.ts'
 import type { StatementTrace } from '../findings/observation.ts'
 import type { RoundTrip } from '../findings/round-trip.ts'
+import type { ServerSettings } from '../findings/server-settings.ts'
+import type { SumFile } from '../findings/sum-file.ts'
 import type { IgnoreComment } from '../sql/ignore.ts'
 import type { Span } from '../sql/positions.ts'
 import type { Statement } from '../sql/statement.ts'
@@ -92,6 +96,8 @@ export interface HistorySubject {
   folder: string
   layout: string
   migrations: MigrationSubject[]
+  /** Atlas's integrity file; undefined where the folder is not under Atlas, or cannot be read whole. */
+  sum?: SumFile
   /** The schema as the statements' text shows it; names resolved as far as the text allows. */
   schema: SchemaText
   /**
@@ -103,10 +109,31 @@ export interface HistorySubject {
   catalog?: Catalog
   /** Whether every statement was traced: only then may absence from `catalog` be called absence. */
   complete: boolean
+  /** What git shows of its released files. Default: nothing is known of them, and nobody asked. */
+  released?: ReleasedChanges
   /** The files of one more migration, numbered after version `after` (default: the last), as the layout writes one. */
   newMigration(draft: MigrationDraft, after?: string): NewFile[]
   /** The files of several more migrations, one after another. */
   newMigrations(drafts: readonly MigrationDraft[]): NewFile[]
+}
+
+/**
+ * How the released migrations of a folder differ from what they were when the branch left the main branch. `shallow`:
+ * the clone does not reach back that far; `none`: there is no such commit.
+ */
+export type ReleasedChanges = { state: 'known'; changes: ReleasedChange[] } | { state: 'shallow' } | { state: 'none' }
+
+/** A released migration with another text, or none. */
+export interface ReleasedChange {
+  file: string
+  /** The commit at which the branch left the main branch. */
+  commit: string
+  /** The decoded text that it had there. */
+  before: string
+  /** The text of today; undefined: the file is gone. */
+  now?: string
+  /** Whether both texts are the same statements, so that only comments or spaces differ. */
+  sameStatements?: boolean
 }
 
 /** What a fix puts into a migration of its own. */
@@ -120,6 +147,8 @@ export interface MigrationDraft {
   outsideTransaction: boolean
   /** Whether it has code that commits, which kei's runner wants to be told by `-- kei: transaction none`. */
   commits?: boolean
+  /** Whether a statement of the way back cannot run in a transaction block. Default: as `outsideTransaction`. */
+  downOutsideTransaction?: boolean
 }
 
 /** A file that could not be parsed or read. */
@@ -143,6 +172,26 @@ export interface IgnoreSubject {
   used: boolean
 }
 
+/** A text file of the repository that is no migration. */
+export interface TextSubject {
+  /** Relative to the repository. */
+  file: string
+  /** The decoded text. */
+  text: string
+  /** Whether git's index has it; undefined where there is no git. */
+  tracked?: boolean
+}
+
+/** The environment files of a repository (`.env` and its like) in which passwords stand. */
+export interface EnvironmentSubject {
+  /** In the work tree; what git ignores is not among them. */
+  files: readonly TextSubject[]
+  /** What commits brought, newest first. */
+  committed: readonly { file: string; text: string; commit: string }[]
+  /** What would show the rest of the history, in words that follow "needs"; undefined: it is all there. */
+  needs?: string
+}
+
 /** Which subject a rule's `check` is called with. */
 export interface Subjects {
   statement: StatementSubject
@@ -150,6 +199,16 @@ export interface Subjects {
   history: HistorySubject
   unreadable: UnreadableSubject
   ignore: IgnoreSubject
+  text: TextSubject
+  environment: EnvironmentSubject
+  settings: ServerSettings
+  authentication: Authentication
+  database: Database
 }
 
 export type SubjectKind = keyof Subjects
+
+/** What stands around the migrations: judged by itself. */
+export type Surrounding = {
+  [K in 'text' | 'environment' | 'settings' | 'authentication' | 'database']: { kind: K; subject: Subjects[K] }
+}['text' | 'environment' | 'settings' | 'authentication' | 'database']

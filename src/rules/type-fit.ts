@@ -57,9 +57,39 @@ export function typeFit(
 /** A type as its manual page writes it: `varchar(50)`, `bigint`. */
 export function typeText({ type, modifiers }: ColumnType): string {
   const element = type.replace(/\[\]$/, '')
+  if (element === 'interval') return `${intervalText(modifiers)}${type.slice(element.length)}`
   const named = manualNames[element] ?? element
-  const parenthesised = modifiers.length === 0 || element === 'interval' ? '' : `(${modifiers.join(',')})`
+  const parenthesised = modifiers.length === 0 ? '' : `(${modifiers.join(',')})`
   return `${named}${parenthesised}${type.slice(element.length)}`
+}
+
+/** `interval(2)`, `interval day to second(3)`: its first modifier says which fields, a bit for each. */
+function intervalText([fields = allFields, precision]: readonly number[]): string {
+  const named = intervalFields.filter(([bit]) => (fields & (1 << bit)) !== 0).map(([, name]) => name)
+  const [first, last] = [named[0], named.at(-1)]
+  const words = fields === allFields ? '' : first === last ? ` ${first}` : ` ${first} to ${last}`
+  return `interval${words}${precision === undefined ? '' : `(${precision})`}`
+}
+
+/** The server's `MONTH`, `YEAR` … of datetime.h. */
+const intervalFields = [
+  [2, 'year'],
+  [1, 'month'],
+  [3, 'day'],
+  [10, 'hour'],
+  [11, 'minute'],
+  [12, 'second'],
+] as const
+
+/** Whether both types are texts, or numbers, or times: a limit of one can be written as a CHECK on the other. */
+export function isOneKind(from: ColumnType | undefined, to: ColumnType): boolean {
+  const kind = (type: ColumnType) => {
+    const of = plain(type)
+    if (lengthOf(of) !== undefined) return 'text'
+    if (numberOf(of)) return 'number'
+    return partsOf[of.type] ? 'time' : of.type
+  }
+  return from !== undefined && kind(from) === kind(to)
 }
 
 const manualNames: Readonly<Record<string, string>> = {

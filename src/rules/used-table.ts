@@ -40,8 +40,12 @@ export function isInUse(subject: StatementSubject, table: string): boolean {
 
 /** The partitions of a table and theirs, as far as the text shows. */
 export function partitionsOf(draft: SchemaDraft, table: string): DraftTable[] {
-  const own = [...draft.tables.values()].filter((each) => each.partitionOf === table)
-  return own.flatMap((each) => [each, ...partitionsOf(draft, each.name)])
+  const found: DraftTable[] = []
+  if (!draft.partitioned.has(table)) return found
+  for (const each of draft.tables.values()) {
+    if (each.partitionOf === table) found.push(each, ...partitionsOf(draft, each.name))
+  }
+  return found
 }
 
 /** Those of them that hold rows. */

@@ -3,7 +3,7 @@ import type { Span } from './positions.ts'
 import { skipBlank } from './blank.ts'
 import type { DraftTable, SchemaDraft } from './schema-draft.ts'
 import { noteOwner, resolveName, unqualified } from './schema-draft.ts'
-import type { FoldContext } from './schema-fold.ts'
+import type { FoldContext } from './fold-context.ts'
 import type { Site, TextColumn, TextIndex, TextKey } from './schema-text.ts'
 import { serialTypes } from './serial-types.ts'
 import { nodeOf } from './statement.ts'
@@ -20,12 +20,14 @@ export function declareColumn(draft: SchemaDraft, table: DraftTable, column: Col
     modifiers: modifiersOf(column.typeName),
     notNull: serialTypes.has(type) ? 'yes' : 'no',
     hasDefault: false,
-    ...(serialTypes.has(type) && { numbering: 'serial' as const }),
     typeStart: placeOf(column.typeName?.location, context),
     site: siteOf(column.location, context),
   }
+  if (serialTypes.has(type)) declared.numbering = 'serial'
   // A partition or a child may repeat an inherited column.
-  table.columns = [...table.columns.filter((each) => each.name !== name), declared]
+  const inherited = table.columns.findIndex((each) => each.name === name)
+  if (inherited !== -1) table.columns.splice(inherited, 1)
+  table.columns.push(declared)
   for (const node of column.constraints ?? []) {
     const constraint = nodeOf(node, 'Constraint')
     if (constraint) {
@@ -47,9 +49,11 @@ function declareAttribute(column: TextColumn, constraint: Constraint): void {
       return
     case 'CONSTR_DEFAULT':
       column.hasDefault = true
+      column.defaultSite = column.site
       return
     case 'CONSTR_GENERATED':
       column.generated = constraint.generated_kind === 'v' ? 'virtual' : 'stored'
+      if (constraint.raw_expr) column.computedFrom = columnsIn(constraint.raw_expr)
       return
     default:
   }
@@ -77,7 +81,8 @@ export function declareConstraint(
       if (constraint.contype === 'CONSTR_PRIMARY') {
         for (const each of table.columns) if (columns.includes(each.name)) each.notNull = 'yes'
       }
-      addKey(draft, table, { name, table: table.name, columns, method: 'btree', site })
+      const kind = constraint.contype === 'CONSTR_PRIMARY' ? 'primary key' : 'unique'
+      addKey(draft, table, { name, table: table.name, kind, columns, method: 'btree', site })
       return
     }
     case 'CONSTR_EXCLUSION': {
@@ -86,19 +91,24 @@ export function declareConstraint(
         .filter((each) => each !== undefined)
       const method = constraint.access_method ?? 'btree'
       const name = constraint.conname ?? freeName(table, [...columns, 'excl'])
-      addKey(draft, table, { name, table: table.name, columns, method, site })
+      addKey(draft, table, { name, table: table.name, kind: 'exclusion', columns, method, site })
       return
     }
     case 'CONSTR_FOREIGN': {
       const columns = own ?? strings(constraint.fk_attrs)
       const { pktable } = constraint
+      const name = constraint.conname ?? freeName(table, [...columns, 'fkey'])
+      const referencedTable = resolveName(draft, pktable?.schemaname, pktable?.relname ?? '')
+      draft.constraintNames.add(name)
+      draft.referenced.add(referencedTable)
       table.foreignKeys.push({
-        name: constraint.conname ?? freeName(table, [...columns, 'fkey']),
+        name,
         table: table.name,
         columns,
-        referencedTable: resolveName(draft, pktable?.schemaname, pktable?.relname ?? ''),
+        referencedTable,
         referencedColumns: strings(constraint.pk_attrs),
         validated: !constraint.skip_validation,
+        definition: constraint,
         site,
       })
       return
@@ -108,8 +118,10 @@ export function declareConstraint(
       if (expression === undefined) return
       const columns = columnsIn(expression)
       const { notNullColumns, onlyNotNull } = notNullPredicate(expression)
+      const name = constraint.conname ?? freeName(table, [...(columns.length === 1 ? columns : []), 'check'])
+      draft.constraintNames.add(name)
       table.checks.push({
-        name: constraint.conname ?? freeName(table, [...(columns.length === 1 ? columns : []), 'check']),
+        name,
         table: table.name,
         columns,
         // Of any other conjunction PostgreSQL takes the terms that it can prove with, too.
@@ -139,10 +151,10 @@ function addKey(draft: SchemaDraft, table: DraftTable, key: TextKey): void {
 /** The name PostgreSQL gives a constraint without one (ChooseConstraintName), truncation to 63 bytes left out. */
 function freeName(table: DraftTable, parts: readonly string[]): string {
   const base = [unqualified(table.name), ...parts].join('_')
-  const taken = new Set([...table.keys, ...table.foreignKeys, ...table.checks].map((each) => each.name))
   for (let suffix = 0; ; suffix++) {
     const name = suffix === 0 ? base : `${base}${suffix}`
-    if (!taken.has(name)) return name
+    const isNamed = (each: { name: string }) => each.name === name
+    if (!table.keys.some(isNamed) && !table.foreignKeys.some(isNamed) && !table.checks.some(isNamed)) return name
   }
 }
 
@@ -233,5 +245,10 @@ function quotedEnd(text: string, at: number): number {
 }
 
 function strings(nodes: readonly Node[] | undefined): string[] {
-  return (nodes ?? []).map((node) => nodeOf(node, 'String')?.sval).filter((each) => each !== undefined)
+  const found: string[] = []
+  for (const node of nodes ?? []) {
+    const text = nodeOf(node, 'String')?.sval
+    if (text !== undefined) found.push(text)
+  }
+  return found
 }

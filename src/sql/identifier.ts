@@ -34,6 +34,8 @@ export function quoteTextName(name: string): string {
 
 /** The parts of a name as PostgreSQL prints it, unquoted: `public."Order"` gives `public`, `Order`. */
 export function nameParts(printed: string): string[] {
+  // Nearly all names, and a large catalog has many.
+  if (!printed.includes('"')) return printed.split('.').filter((part) => part !== '')
   return [...printed.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map((match) => match[1]?.replaceAll('""', '"') ?? match[0])
 }
 

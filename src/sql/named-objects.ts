@@ -16,6 +16,13 @@ export interface NamedObjects {
   code: string[]
 }
 
+/** The `subjects` of a statement alone, which are quick to read. */
+export function changedObjects(statement: Statement): readonly string[] {
+  const found: NamedObjects = { subjects: [], mentions: [], code: [] }
+  readSubjects(statement.node, found)
+  return found.subjects
+}
+
 /** Reads the objects off the statement's tree. */
 export function namedObjects(statement: Statement): NamedObjects {
   const found: NamedObjects = { subjects: [], mentions: [], code: [] }

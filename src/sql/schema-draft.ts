@@ -1,4 +1,6 @@
-import type { RangeVar } from '@pgsql/types'
+import type { Node, RangeVar } from '@pgsql/types'
+import type { SearchPath } from './search-path.ts'
+import { defaultSearchPath } from './search-path.ts'
 import type {
   SchemaText,
   Site,
@@ -15,12 +17,22 @@ export interface SchemaDraft {
   tables: Map<string, DraftTable>
   /** Tables by the name of an index or key that they have or once had. */
   owners: Map<string, DraftTable[]>
+  /** The names that foreign keys and CHECK constraints have or once had. */
+  constraintNames: Set<string>
+  /** The names of tables that a foreign key references or once did. */
+  referenced: Set<string>
+  /** The names of tables that have or once had a partition. */
+  partitioned: Set<string>
+  /** The names of tables that another INHERITS from or once did. */
+  inherited: Set<string>
   opaque: Site[]
   domains: Map<string, TextDomain>
   /** Functions and procedures the history creates: a SELECT that calls one may change the schema. */
   routines: Set<string>
   /** Schemas in which an unqualified name is looked up; the first is where it is created. */
-  searchPath: string[]
+  searchPath: SearchPath
+  /** What `searchPath` falls back to at the end of the transaction. */
+  sessionPath: SearchPath
 }
 
 /** A table while the history is folded: what belongs to it hangs on it, so that a rename is one change. */
@@ -28,16 +40,34 @@ export interface DraftTable extends TextTable {
   indexes: TextIndex[]
   keys: TextKey[]
   foreignKeys: TextForeignKey[]
+  attachments: TextAttachment[]
+  /** Set where it got columns, and constraints that the text does not list, from another: by LIKE or INHERITS. */
+  madeFrom?: 'like' | 'inherits'
+}
+
+/** What is made for a table by a statement of its own and is no relation. */
+export interface TextAttachment {
+  kind: 'trigger' | 'policy' | 'rule' | 'statistics'
+  name: string
+  /** The parsed CREATE statement. */
+  node: Node
+  /** When a trigger fires, where an ALTER TABLE … TRIGGER says so. Default: for all but replicated changes. */
+  firing?: 'disabled' | 'replica' | 'always'
 }
 
 export function emptyDraft(): SchemaDraft {
   return {
     tables: new Map(),
     owners: new Map(),
+    constraintNames: new Set(),
+    referenced: new Set(),
+    partitioned: new Set(),
+    inherited: new Set(),
     opaque: [],
     domains: new Map(),
     routines: new Set(),
-    searchPath: ['public'],
+    searchPath: defaultSearchPath,
+    sessionPath: defaultSearchPath,
   }
 }
 
@@ -75,7 +105,7 @@ export function createTable(
   draft: SchemaDraft,
   table: { name: string; kind: TextRelationKind; columnsKnown: boolean; site: Site },
 ): DraftTable {
-  const created = { ...table, columns: [], checks: [], indexes: [], keys: [], foreignKeys: [] }
+  const created = { ...table, columns: [], checks: [], indexes: [], keys: [], foreignKeys: [], attachments: [] }
   draft.tables.set(table.name, created)
   return created
 }
@@ -133,6 +163,9 @@ export function renameTable(draft: SchemaDraft, name: string, to: string): void 
     if (other.partitionOf === name) other.partitionOf = to
     for (const key of other.foreignKeys) if (key.referencedTable === name) key.referencedTable = to
   }
+  if (draft.partitioned.has(name)) draft.partitioned.add(to)
+  if (draft.inherited.has(name)) draft.inherited.add(to)
+  if (draft.referenced.has(name)) draft.referenced.add(to)
 }
 
 export function renameSchema(draft: SchemaDraft, schema: string, to: string): void {
@@ -142,7 +175,10 @@ export function renameSchema(draft: SchemaDraft, schema: string, to: string): vo
 }
 
 export function renameColumn(table: DraftTable, from: string, to: string): void {
-  for (const column of table.columns) if (column.name === from) column.name = to
+  for (const column of table.columns) {
+    if (column.name === from) column.name = to
+    if (column.computedFrom) column.computedFrom = column.computedFrom.map((each) => (each === from ? to : each))
+  }
   for (const index of table.indexes) {
     index.columns = index.columns.map((each) => (each === from ? to : each))
     const { predicate } = index
@@ -181,7 +217,7 @@ export function finishDraft(draft: SchemaDraft): SchemaText {
   const indexTables = new Map([...draft.owners].map(([name, tables]) => [name, tables.map((table) => table.name)]))
   const { opaque, domains } = draft
   const schema: SchemaText = { tables: [], indexes: [], keys: [], foreignKeys: [], indexTables, domains, opaque }
-  for (const { indexes, keys, foreignKeys, ...table } of draft.tables.values()) {
+  for (const { indexes, keys, foreignKeys, attachments: _, madeFrom: __, ...table } of draft.tables.values()) {
     schema.tables.push(table)
     schema.indexes.push(...indexes)
     schema.keys.push(...keys)

@@ -1,19 +1,10 @@
-import type {
-  AlterTableCmd,
-  AlterTableStmt,
-  CreateStmt,
-  DropStmt,
-  IndexStmt,
-  Node,
-  RangeVar,
-  RenameStmt,
-} from '@pgsql/types'
+import type { CreateStmt, DropStmt, IndexStmt, Node, RangeVar, RenameStmt } from '@pgsql/types'
+import { foldAlter } from './fold-alter-table.ts'
+import type { FoldContext } from './fold-context.ts'
 import { declareColumn, declareConstraint, modifiersOf, notNullPredicate, typeNameOf } from './declarations.ts'
-import type { DraftTable, SchemaDraft } from './schema-draft.ts'
+import type { DraftTable, SchemaDraft, TextAttachment } from './schema-draft.ts'
 import {
   createTable,
-  dropColumn,
-  dropConstraint,
   dropSchema,
   dropTable,
   isPartitionOf,
@@ -29,17 +20,10 @@ import {
   unqualified,
 } from './schema-draft.ts'
 import type { MigrationText, Site, TextRelationKind } from './schema-text.ts'
+import { searchPathsAfter } from './search-path.ts'
 import type { NodeOf, NodeTag, Statement } from './statement.ts'
 import { namesOf, nodeOf } from './statement.ts'
 import { findNodes } from './walk.ts'
-
-/** The statement being folded and what a declaration in it needs for its site. */
-export interface FoldContext {
-  statement: Statement
-  migration: MigrationText
-  /** The whole statement's site. */
-  site: Site
-}
 
 /** Applies one statement to the draft, as far as its text shows what it does. */
 export function foldStatement(draft: SchemaDraft, statement: Statement, migration: MigrationText): void {
@@ -84,6 +68,7 @@ function foldNode(draft: SchemaDraft, node: Node, context: FoldContext): void {
     case 'ViewStmt':
       return foldQueryTable(draft, nodeOf(node, tag)?.view, 'view', context)
     case 'SelectStmt': {
+      foldSearchPath(draft, node)
       const into = nodeOf(node, tag)?.intoClause
       if (into) return foldQueryTable(draft, into.rel, undefined, context)
       if (draft.routines.size > 0 && callsOwnRoutine(draft, node)) draft.opaque.push(context.site)
@@ -91,35 +76,53 @@ function foldNode(draft: SchemaDraft, node: Node, context: FoldContext): void {
     }
     case 'CreateSchemaStmt':
       return foldCreateSchema(draft, nodeOf(node, tag), context)
-    case 'VariableSetStmt': {
-      const set = nodeOf(node, tag)
-      if (set?.name !== 'search_path') return
-      draft.searchPath = set.kind === 'VAR_SET_VALUE' ? searchPathOf(set.args ?? []) : ['public']
-      return
-    }
+    case 'TransactionStmt':
+    case 'VariableSetStmt':
+      return foldSearchPath(draft, node)
     case 'CreateFunctionStmt': {
       const name = lastString(nodeOf(node, tag)?.funcname)
       if (name !== undefined) draft.routines.add(name)
       return
     }
+    case 'CreateTrigStmt': {
+      const create = nodeOf(node, tag)
+      return foldAttachment(draft, create?.relation, { kind: 'trigger', name: create?.trigname ?? '', node })
+    }
+    case 'CreatePolicyStmt': {
+      const create = nodeOf(node, tag)
+      return foldAttachment(draft, create?.table, { kind: 'policy', name: create?.policy_name ?? '', node })
+    }
+    case 'RuleStmt': {
+      const create = nodeOf(node, tag)
+      return foldAttachment(draft, create?.relation, { kind: 'rule', name: create?.rulename ?? '', node })
+    }
+    case 'CreateStatsStmt': {
+      const create = nodeOf(node, tag)
+      const name = namesOf({ List: { items: create?.defnames ?? [] } }).at(-1) ?? ''
+      return foldAttachment(draft, nodeOf(create?.relations?.[0], 'RangeVar'), { kind: 'statistics', name, node })
+    }
     case 'CreateDomainStmt': {
       const create = nodeOf(node, tag)
       const [name, schema] = namesOf({ List: { items: create?.domainname ?? [] } }).toReversed()
       if (name === undefined) return
-      draft.domains.set(textName(schema ?? 'public', name), {
+      const domain = {
         base: typeNameOf(create?.typeName),
         modifiers: modifiersOf(create?.typeName),
         constrained: (create?.constraints ?? []).some((each) => {
           const type = nodeOf(each, 'Constraint')?.contype
           return type === 'CONSTR_CHECK' || type === 'CONSTR_NOTNULL'
         }),
-      })
+      }
+      // A column's type is kept as it is written, which may be without a schema.
+      draft.domains.set(textName(schema ?? 'public', name), domain)
+      draft.domains.set(textName(schema ?? draft.searchPath[0] ?? 'public', name), domain)
       return
     }
     case 'AlterDomainStmt': {
       const alter = nodeOf(node, tag)
       const [name, schema] = namesOf({ List: { items: alter?.typeName ?? [] } }).toReversed()
-      const domain = draft.domains.get(textName(schema ?? 'public', name ?? ''))
+      const schemas = schema === undefined ? [...draft.searchPath, 'public'] : [schema]
+      const domain = schemas.map((each) => draft.domains.get(textName(each, name ?? ''))).find((each) => each)
       // C adds a constraint, O sets NOT NULL; which of several a DROP takes away is not followed.
       if (domain && (alter?.subtype === 'C' || alter?.subtype === 'O')) domain.constrained = true
       return
@@ -134,6 +137,12 @@ function foldNode(draft: SchemaDraft, node: Node, context: FoldContext): void {
   }
 }
 
+function foldSearchPath(draft: SchemaDraft, node: Node): void {
+  const { now, session } = searchPathsAfter({ now: draft.searchPath, session: draft.sessionPath }, node)
+  draft.searchPath = now
+  draft.sessionPath = session
+}
+
 function foldCreateSchema(
   draft: SchemaDraft,
   create: NodeOf<'CreateSchemaStmt'> | undefined,
@@ -143,6 +152,16 @@ function foldCreateSchema(
   if (create?.schemaname !== undefined) draft.searchPath = [create.schemaname, ...outer]
   for (const element of create?.schemaElts ?? []) foldNode(draft, element, context)
   draft.searchPath = outer
+}
+
+function foldAttachment(draft: SchemaDraft, relation: RangeVar | undefined, made: TextAttachment): void {
+  const table = relation && draft.tables.get(resolveName(draft, relation.schemaname, relation.relname ?? ''))
+  if (table === undefined) return
+  table.attachments = [...table.attachments.filter((each) => !isSame(each, made)), made]
+}
+
+function isSame(one: TextAttachment, other: TextAttachment): boolean {
+  return one.kind === other.kind && one.name === other.name
 }
 
 function foldMove(draft: SchemaDraft, move: NodeOf<'AlterObjectSchemaStmt'> | undefined): void {
@@ -174,7 +193,11 @@ function foldCreate(
     const above = resolveName(draft, range.schemaname, range.relname ?? '')
     if (create.partbound && !isPartitionOf(draft, above, table.name)) {
       table.partitionOf = above
+      draft.partitioned.add(above)
       if (create.partbound.is_default) table.defaultPartition = true
+    } else {
+      table.madeFrom = 'inherits'
+      draft.inherited.add(above)
     }
     copyColumns(draft, range, table)
   }
@@ -185,6 +208,7 @@ function foldCreate(
     if (column) declareColumn(draft, table, column, context)
     else if (constraint) declareConstraint(draft, table, constraint, undefined, context)
     else if (like?.relation) {
+      table.madeFrom ??= 'like'
       copyColumns(draft, like.relation, table)
       if (((like.options ?? 0) & likeIndexes) !== 0) copyIndexes(draft, like.relation, table, context.site)
     }
@@ -223,89 +247,12 @@ function foldQueryTable(
 ): void {
   if (relation === undefined) return
   const name = newName(draft, relation)
-  if (draft.tables.has(name)) return
+  const known = draft.tables.get(name)
+  // CREATE OR REPLACE VIEW: what it reads is what its last statement says.
+  if (known?.kind === 'view') known.site = context.site
+  if (known !== undefined) return
   const ownKind = relation.relpersistence === 't' ? 'temporary table' : 'table'
   createTable(draft, { name, kind: kind ?? ownKind, columnsKnown: false, site: context.site })
-}
-
-function foldAlter(draft: SchemaDraft, alter: AlterTableStmt | undefined, context: FoldContext): void {
-  if (alter?.relation === undefined || alter.objtype !== 'OBJECT_TABLE') return
-  const name = resolveName(draft, alter.relation.schemaname, alter.relation.relname ?? '')
-  if (alter.missing_ok && !draft.tables.has(name)) return
-  const table = tableOf(draft, alter.relation, context.site)
-  for (const node of alter.cmds ?? []) {
-    const command = nodeOf(node, 'AlterTableCmd')
-    if (command) foldAlterCommand(draft, table, command, context)
-  }
-}
-
-function foldAlterCommand(draft: SchemaDraft, table: DraftTable, command: AlterTableCmd, context: FoldContext): void {
-  const column = table.columns.find((each) => each.name === command.name)
-  const definition = nodeOf(command.def, 'ColumnDef')
-  switch (command.subtype) {
-    case 'AT_AddColumn':
-      if (definition === undefined) return
-      if (command.missing_ok && table.columns.some((each) => each.name === definition.colname)) return
-      declareColumn(draft, table, definition, context)
-      return
-    case 'AT_DropColumn':
-      if (command.name !== undefined) dropColumn(table, command.name)
-      return
-    case 'AT_AlterColumnType':
-      if (column) {
-        column.type = typeNameOf(definition?.typeName)
-        column.modifiers = modifiersOf(definition?.typeName)
-      }
-      return
-    case 'AT_SetNotNull':
-      if (column) column.notNull = 'yes'
-      return
-    case 'AT_DropNotNull':
-      if (column) column.notNull = 'no'
-      return
-    case 'AT_DropExpression':
-      if (column) delete column.generated
-      return
-    case 'AT_ValidateConstraint':
-      for (const part of [...table.foreignKeys, ...table.checks]) {
-        if (part.name === command.name) part.validated = true
-      }
-      return
-    case 'AT_AddIdentity':
-      if (column) column.numbering = 'identity'
-      return
-    case 'AT_DropIdentity':
-      if (column) delete column.numbering
-      return
-    case 'AT_ColumnDefault':
-      if (column) {
-        delete column.numbering
-        column.hasDefault = command.def !== undefined
-      }
-      return
-    case 'AT_AddConstraint': {
-      const constraint = nodeOf(command.def, 'Constraint')
-      if (constraint) declareConstraint(draft, table, constraint, undefined, context)
-      return
-    }
-    case 'AT_DropConstraint':
-      if (command.name !== undefined) dropConstraint(table, command.name)
-      return
-    case 'AT_AttachPartition':
-    case 'AT_DetachPartition': {
-      const attach = nodeOf(command.def, 'PartitionCmd')
-      if (attach?.name === undefined) return
-      const partition = tableOf(draft, attach.name, context.site)
-      delete partition.partitionOf
-      delete partition.defaultPartition
-      if (command.subtype === 'AT_AttachPartition' && !isPartitionOf(draft, table.name, partition.name)) {
-        partition.partitionOf = table.name
-        if (attach.bound?.is_default) partition.defaultPartition = true
-      }
-      return
-    }
-    default:
-  }
 }
 
 function foldIndex(draft: SchemaDraft, index: IndexStmt | undefined, context: FoldContext): void {
@@ -325,6 +272,8 @@ function foldIndex(draft: SchemaDraft, index: IndexStmt | undefined, context: Fo
     site: context.site,
   })
 }
+
+const attachmentKinds = { OBJECT_TRIGGER: 'trigger', OBJECT_POLICY: 'policy', OBJECT_RULE: 'rule' } as const
 
 function foldDrop(draft: SchemaDraft, drop: DropStmt | undefined): void {
   for (const object of drop?.objects ?? []) {
@@ -347,6 +296,20 @@ function foldDrop(draft: SchemaDraft, drop: DropStmt | undefined): void {
       case 'OBJECT_SCHEMA':
         dropSchema(draft, name)
         break
+      case 'OBJECT_TRIGGER':
+      case 'OBJECT_POLICY':
+      case 'OBJECT_RULE': {
+        const table = draft.tables.get(resolveName(draft, parts.at(-3), schema ?? ''))
+        const kind = attachmentKinds[drop.removeType]
+        if (table) table.attachments = table.attachments.filter((each) => each.kind !== kind || each.name !== name)
+        break
+      }
+      case 'OBJECT_STATISTIC_EXT':
+        for (const table of draft.tables.values()) {
+          if (table.attachments.length === 0) continue
+          table.attachments = table.attachments.filter((each) => each.kind !== 'statistics' || each.name !== name)
+        }
+        break
       default:
     }
   }
@@ -368,12 +331,16 @@ function foldRename(draft: SchemaDraft, rename: RenameStmt | undefined): void {
     for (const part of owner ? [...owner.indexes, ...owner.keys] : []) {
       if (part.name === relation.relname) part.name = newname
     }
+  } else if (rename.renameType === 'OBJECT_TRIGGER' || rename.renameType === 'OBJECT_POLICY') {
+    const kind = attachmentKinds[rename.renameType]
+    for (const each of table.attachments) if (each.kind === kind && each.name === subname) each.name = newname
   } else if (rename.renameType === 'OBJECT_COLUMN') {
     if (subname !== undefined) renameColumn(table, subname, newname)
   } else if (rename.renameType === 'OBJECT_TABCONSTRAINT') {
     for (const part of [...table.keys, ...table.foreignKeys, ...table.checks]) {
       if (part.name === subname) part.name = newname
     }
+    draft.constraintNames.add(newname)
     noteOwner(draft, newname, table)
   } else {
     renameTable(draft, name, textName(name.includes('.') ? name.slice(0, name.indexOf('.')) : 'public', newname))
@@ -382,13 +349,6 @@ function foldRename(draft: SchemaDraft, rename: RenameStmt | undefined): void {
 
 function callsOwnRoutine(draft: SchemaDraft, node: Node): boolean {
   return findNodes(node, 'FuncCall').some((call) => draft.routines.has(lastString(call.funcname) ?? ''))
-}
-
-function searchPathOf(args: readonly Node[]): string[] {
-  const schemas = args
-    .map((argument) => nodeOf(argument, 'A_Const')?.sval?.sval)
-    .filter((schema) => schema !== undefined && schema !== '' && schema !== '$user' && schema !== 'pg_catalog')
-  return schemas.length === 0 ? ['public'] : (schemas as string[])
 }
 
 function lastString(names: readonly Node[] | undefined): string | undefined {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadParser } from './parse.ts'
-import { readSchema } from './schema-text.ts'
+import { readSchema, schemaReader } from './schema-text.ts'
 import type { SchemaText } from './schema-text.ts'
 
 const parser = await loadParser()
@@ -190,4 +190,35 @@ test('partitions that the text puts into a circle, which PostgreSQL refuses, are
     ['a', undefined],
     ['b', 'a'],
   ])
+})
+
+test('a table has its triggers, policies, rules and statistics as they were last renamed, switched and dropped', () => {
+  const parsed = parser.parse(
+    'CREATE TABLE t (a int, b int); CREATE TRIGGER g BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();' +
+      'CREATE TRIGGER gone AFTER UPDATE ON t EXECUTE FUNCTION f(); CREATE POLICY p ON t; CREATE STATISTICS s ON a, b FROM t;' +
+      'CREATE RULE r AS ON DELETE TO t DO INSTEAD NOTHING; CREATE POLICY q ON t; CREATE STATISTICS u ON a, b FROM t;' +
+      'ALTER TRIGGER g ON t RENAME TO h; ALTER TABLE t DISABLE TRIGGER h; DROP TRIGGER gone ON t; DROP POLICY p ON t;' +
+      'DROP STATISTICS s; DROP RULE r ON t;',
+  )
+  if (parsed.kind !== 'parsed') throw new Error(parsed.message)
+  const before = schemaReader([{ file: '1.sql', text: '', released: false, statements: parsed.statements }])
+  expect(before(1, 0).tables.get('t')?.attachments).toMatchObject([
+    { kind: 'trigger', name: 'h', firing: 'disabled' },
+    { kind: 'policy', name: 'q' },
+    { kind: 'statistics', name: 'u' },
+  ])
+})
+
+test('a default and what a generated column is computed from are followed', () => {
+  const { tables } = schemaOf(
+    'CREATE TABLE t (a int DEFAULT 1, b int DEFAULT 2, c int, g int GENERATED ALWAYS AS (a + c) STORED);',
+    'ALTER TABLE t ALTER b DROP DEFAULT, ALTER c SET DEFAULT 3; ALTER TABLE t RENAME c TO d;',
+  )
+  expect(tables[0]?.columns).toMatchObject([
+    { name: 'a', defaultSite: { file: '1.sql' } },
+    { name: 'b', hasDefault: false },
+    { name: 'd', defaultSite: { file: '2.sql' } },
+    { name: 'g', computedFrom: ['a', 'd'] },
+  ])
+  expect(tables[0]?.columns[1]?.defaultSite).toBeUndefined()
 })

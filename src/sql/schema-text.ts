@@ -1,7 +1,8 @@
-import type { Node } from '@pgsql/types'
+import type { Constraint, Node } from '@pgsql/types'
 import type { Span } from './positions.ts'
 import { emptyDraft, finishDraft } from './schema-draft.ts'
 import type { SchemaDraft } from './schema-draft.ts'
+import { defaultSearchPath } from './search-path.ts'
 import { foldStatement } from './schema-fold.ts'
 import type { Statement } from './statement.ts'
 
@@ -70,7 +71,11 @@ export interface TextColumn {
   notNull: 'yes' | 'no' | 'not valid'
   /** Whether a default is written; identity and serial have their own field. */
   hasDefault: boolean
+  /** What gives it its default: its declaration, or the ALTER TABLE that set the default. */
+  defaultSite?: Site
   generated?: 'stored' | 'virtual'
+  /** The columns that a generated one is computed from. */
+  computedFrom?: readonly string[]
   /** Where its numbers come from; a `serial` stays one when its type is altered later. */
   numbering?: 'serial' | 'identity'
   /** UTF-16 offset of the type's name in the file of `site`. */
@@ -97,6 +102,7 @@ export interface TextKey {
   /** As written, else as PostgreSQL would name it: `orders_pkey`. */
   name: string
   table: string
+  kind: 'primary key' | 'unique' | 'exclusion'
   columns: string[]
   /** `btree`, except for an exclusion constraint. */
   method: string
@@ -112,6 +118,8 @@ export interface TextForeignKey {
   /** Empty where the primary key is meant. */
   referencedColumns: string[]
   validated: boolean
+  /** The parsed constraint; what a rename changed since is in the fields above only. */
+  definition: Constraint
   site: Site
 }
 
@@ -194,5 +202,5 @@ export function schemaReader(migrations: readonly MigrationText[]): SchemaBefore
 
 /** A runner starts every file in a session of its own, or should be taken to: search_path does not carry over. */
 function beginFile(draft: SchemaDraft): void {
-  draft.searchPath = ['public']
+  draft.searchPath = draft.sessionPath = defaultSearchPath
 }

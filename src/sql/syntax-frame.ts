@@ -20,14 +20,18 @@ interface Cell extends Span {
 const ellipsis = '…'
 
 /**
- * Frames for places in one SQL text. The lines and the secrets of the text are looked for once, on first use.
+ * Frames for places in one text. The lines and the secrets of the text are looked for once, on first use.
  * `width` is the number of columns that an excerpt may take.
+ * @param secretsOf where the secrets of the text stand, in order. Default: those of SQL.
  */
-export function framesOf(text: string): (place: Span, width: number) => SyntaxFrame {
+export function framesOf(
+  text: string,
+  secretsOf: (text: string) => Span[] = secretsInSql,
+): (place: Span, width: number) => SyntaxFrame {
   const positionOf = positionsOf(text)
   let secrets: Span[] | undefined
   return (place, width) => {
-    secrets ??= secretsInSql(text)
+    secrets ??= secretsOf(text)
     const position = positionOf(place.start)
     const lineStart = place.start - position.column + 1
     const newline = text.indexOf('\n', place.start)

@@ -366,6 +366,19 @@ describe('groupStatements as the other runners send', () => {
     expect(shapeOf('CREATE TABLE t ()', 'simple-query')).toEqual(['CREATE TABLE t ()'])
   })
 
+  it('has a COMMIT of the file followed by an implicit transaction in mode transaction-query', () => {
+    expect(shapeOf('VACUUM', 'transaction-query')).toEqual(['[VACUUM]'])
+    expect(shapeOf('SELECT 1; COMMIT; VACUUM', 'transaction-query')).toEqual(['[SELECT 1]', '[VACUUM]'])
+    expect(refusedIn('SELECT 1; COMMIT; VACUUM', 'transaction-query')).toEqual(['outside-in-transaction: VACUUM'])
+  })
+
+  it.each(majors)('refuses on PostgreSQL %d what follows a COMMIT in such a string', async (major) => {
+    await withDatabase(major, async (client) => {
+      await client.query('BEGIN')
+      await expect(client.query('SELECT 1; COMMIT; VACUUM')).rejects.toMatchObject({ code: '25001' })
+    })
+  })
+
   it.each(majors)('is what PostgreSQL %d does with such a string', async (major) => {
     await withDatabase(
       major,

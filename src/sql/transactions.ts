@@ -6,11 +6,18 @@ import type { Statement } from './statement.ts'
  * How the tool that owns a folder sends a file to the server; it decides what can stand in it and how long locks are
  * held.
  * - `grouped`: kei's runner: the grammar decides; maximal transactional groups, the rest alone.
- * - `transaction`: the runner opens one transaction around the file and sends statement by statement (goose).
- * - `statement`: each statement on its own, no transaction (goose `NO TRANSACTION`).
+ * - `transaction`: the runner opens one transaction around the file and sends statement by statement (goose, Atlas,
+ *   Flyway).
+ * - `transaction-query`: the runner opens one transaction and sends the whole file in it as one string (sqlx, dbmate).
+ * - `statement`: each statement on its own, no transaction (goose `NO TRANSACTION`, Atlas `txmode none`).
  * - `simple-query`: the whole file as one string: an implicit transaction (golang-migrate, Prisma).
  */
-export type TransactionMode = 'grouped' | 'transaction' | 'statement' | 'simple-query'
+export type TransactionMode = 'grouped' | 'transaction' | 'transaction-query' | 'statement' | 'simple-query'
+
+/** Whether the runner has opened a transaction before it sends the first statement. */
+export function opensTransaction(mode: TransactionMode): boolean {
+  return mode === 'transaction' || mode === 'transaction-query'
+}
 
 /**
  * How one statement stands to a transaction block.
@@ -82,7 +89,7 @@ export function groupStatements(statements: readonly Statement[], mode: Transact
     } else if (boundary?.kind === 'end') {
       close(boundary.rolledBack)
       written = boundary.chain
-      open = boundary.chain || mode === 'grouped' || mode === 'simple-query'
+      open = boundary.chain || mode === 'grouped' || isOneString(mode)
     } else if (!open || (mode === 'grouped' && !written && !fitsGroup(statement))) {
       close()
       groups.push({ kind: 'alone', statements: [statement] })
@@ -129,12 +136,18 @@ function opensByItself(mode: TransactionMode, count: number): boolean {
   switch (mode) {
     case 'grouped':
     case 'transaction':
+    case 'transaction-query':
       return true
     case 'simple-query':
       return count > 1
     case 'statement':
       return false
   }
+}
+
+/** What follows a COMMIT in a string of several statements is in an implicit transaction again. */
+function isOneString(mode: TransactionMode): boolean {
+  return mode === 'simple-query' || mode === 'transaction-query'
 }
 
 function fitsGroup(statement: Statement): boolean {

@@ -8,21 +8,25 @@ import type { NodeOf, NodeTag } from './statement.ts'
  */
 export function walk(root: Node | undefined, visit: (tag: NodeTag, fields: object) => boolean | void): void {
   // A stack of its own: `a || b || c …` makes trees deeper than JavaScript can recurse.
-  const waiting: { tag: string; value: object }[] = []
-  pushChildren(root, waiting)
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    if (isTag(next.tag) && visit(next.tag, next.value) === false) continue
-    pushChildren(next.value, waiting)
+  const keys: string[] = []
+  const values: object[] = []
+  if (root !== undefined) pushChildren(root, keys, values)
+  for (let value = values.pop(); value !== undefined; value = values.pop()) {
+    const key = keys.pop() ?? ''
+    if (isTag(key) && visit(key, value) === false) continue
+    pushChildren(value, keys, values)
   }
 }
 
 /** Last child first, so that the first is taken first. */
-function pushChildren(parent: unknown, waiting: { tag: string; value: object }[]): void {
-  if (typeof parent !== 'object' || parent === null) return
-  const entries = Object.entries(parent)
-  for (let i = entries.length - 1; i >= 0; i--) {
-    const [key = '', value] = entries[i] ?? []
-    if (typeof value === 'object' && value !== null) waiting.push({ tag: key, value: value as object })
+function pushChildren(parent: object, keys: string[], values: object[]): void {
+  const own = Object.keys(parent)
+  for (let i = own.length - 1; i >= 0; i--) {
+    const key = own[i] ?? ''
+    const value = (parent as Record<string, unknown>)[key]
+    if (typeof value !== 'object' || value === null) continue
+    keys.push(key)
+    values.push(value)
   }
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
 
 /** Changes with everything below that decides what is recorded; part of every cache key. */
-export const recorderVersion = 3
+export const recorderVersion = 4
 
 /** The schema of the recorder's functions. It belongs to the superuser; whoever runs the statements may only call. */
 export const recorderSchema = 'kei_trace'

@@ -118,7 +118,9 @@ function fail(statement: Statement, error: ReplayError, run: Run): void {
   const sqlstate = error.sqlstate !== undefined && { sqlstate: error.sqlstate }
   run.traces.set(
     statement.index,
-    earlier === undefined ? { status: 'failed', cause, ...sqlstate } : { status: 'not-reached', cause, root },
+    earlier === undefined
+      ? { status: 'failed', cause, ...sqlstate, ...(code !== undefined && { codeBefore: code }) }
+      : { status: 'not-reached', cause, root },
   )
   run.lost.push({ root, statements: [statement.index] })
   loseNames(replay.lost, root, statement.text)

@@ -8,7 +8,7 @@ export interface RunnerTable {
   note(file: string): string
 }
 
-/** The bookkeeping table of a layout; undefined for one whose migrations cannot name it. */
+/** The bookkeeping table of a layout; undefined where it is out of the migrations' way, in a schema of its own. */
 export function runnerTable(layout: string): RunnerTable | undefined {
   switch (layout) {
     case 'goose':
@@ -37,6 +37,39 @@ insert into schema_migrations (version, dirty) values (${version(file)}, false)`
           const name = `'${basename(dirname(file)).replaceAll("'", "''")}'`
           return `insert into _prisma_migrations (id, checksum, finished_at, migration_name, applied_steps_count)
 values (gen_random_uuid()::text, '', now(), ${name}, 1)`
+        },
+      }
+    case 'sqlx':
+      return {
+        name: '_sqlx_migrations',
+        create: `create table _sqlx_migrations (version bigint primary key, description text not null,
+  installed_on timestamptz not null default now(), success boolean not null, checksum bytea not null,
+  execution_time bigint not null)`,
+        note: (file) =>
+          `insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+values (${version(file)}, '', true, '', -1)`,
+      }
+    case 'dbmate':
+      return {
+        name: 'schema_migrations',
+        create: 'create table schema_migrations (version varchar not null primary key)',
+        note: (file) => `insert into schema_migrations (version) values ('${/^\d+/.exec(basename(file))?.[0] ?? '0'}')`,
+      }
+    case 'flyway':
+      return {
+        name: 'flyway_schema_history',
+        create: `create table flyway_schema_history (installed_rank integer not null primary key, version varchar(50),
+  description varchar(200) not null, type varchar(20) not null, script varchar(1000) not null, checksum integer,
+  installed_by varchar(100) not null, installed_on timestamp not null default now(), execution_time integer not null,
+  success boolean not null);
+create index flyway_schema_history_s_idx on flyway_schema_history (success)`,
+        note: (file) => {
+          const script = basename(file).replaceAll("'", "''")
+          const number = /^[VB]([\d._]*\d)/.exec(script)?.[1]?.replaceAll('_', '.')
+          return `insert into flyway_schema_history
+  (installed_rank, version, description, type, script, installed_by, execution_time, success)
+select coalesce(max(installed_rank), 0) + 1, ${number === undefined ? 'null' : `'${number}'`}, '', 'SQL', '${script}',
+  current_user, 0, true from flyway_schema_history`
         },
       }
     default:

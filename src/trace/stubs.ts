@@ -1,3 +1,4 @@
+import { supabaseOwnRoles } from '../postgres/catalog/providers.ts'
 import { statementOf } from '../sql/statement.ts'
 import type { NodeTag, Statement } from '../sql/statement.ts'
 import { findNodes } from '../sql/walk.ts'
@@ -140,17 +141,6 @@ const providerRoles: ReadonlySet<string> = new Set([
   'azure_pg_admin',
   'neon_superuser',
 ])
-
-/** Roles that Supabase keeps to itself. Source: its image (supabase/postgres, migrations/db). */
-export const supabaseOwnRoles: readonly string[] = [
-  'supabase_admin',
-  'supabase_auth_admin',
-  'supabase_storage_admin',
-  'supabase_functions_admin',
-  'supabase_realtime_admin',
-  'supabase_replication_admin',
-  'pgbouncer',
-]
 
 const supabaseRoles: ReadonlySet<string> = new Set([
   ...supabaseOwnRoles,

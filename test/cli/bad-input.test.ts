@@ -46,11 +46,13 @@ describe('kei check on bad input', () => {
     expect(ran.code).toBe(1)
   })
 
-  it('finds nothing in an empty file, or one of comments only', async () => {
+  it('finds nothing but their emptiness in an empty file, or one of comments only', async () => {
     const ran = await check({ 'migrations/1_a.sql': '', 'migrations/2_b.sql': '-- later\n/* /* nested */ */ ;;' })
-    expect(ran.code).toBe(0)
+    expect(ran.code).toBe(1)
     expect(ran.out).toContain('2 migrations')
     expect(ran.out).toContain('0 statements')
+    expect(ran.out).toMatch(/1_a\.sql:1:1  error  no-empty-migration\n[^]*2_b\.sql:\d:\d+  error  no-empty-migration\n/)
+    expect(ran.out).toContain('\n2 errors')
   })
 
   it('says how large a file of 20 MB is, and what it reads', async () => {
@@ -81,10 +83,10 @@ describe('kei check on bad input', () => {
   })
 
   it('names a tool whose folders it does not read yet, and runs nothing of them', async () => {
-    const ran = await check({ 'migrations/1_a.sql': '-- migrate:up\nSELECT 1;\n-- migrate:down\n' }, [])
+    const ran = await check({ 'migrations/1_a.sql': 'SELECT 1;\n---- create above / drop below ----\n' }, [])
     expect(ran.code).toBe(2)
     expect(ran.err).toContain('error[unsupported-layout]')
-    expect(ran.err).toContain('dbmate')
+    expect(ran.err).toContain('tern')
   })
 
   it.each([
@@ -107,8 +109,8 @@ describe('kei check on bad input', () => {
 
   it('judges only the file that was asked for', async () => {
     const files = {
-      'migrations/1_a.sql': '-- kei: ignore prefer-identity: it is small\nCREATE TABLE t (id serial);',
-      'migrations/2_b.sql': 'CREATE TABLE u (id serial);',
+      'migrations/1_a.sql': '-- kei: ignore prefer-identity: it is small\nCREATE TABLE t (id serial PRIMARY KEY);',
+      'migrations/2_b.sql': 'CREATE TABLE u (id serial PRIMARY KEY);',
     }
     const ran = await check(files, ['--no-trace', '--json', 'migrations/2_b.sql'])
     const { summary, findings } = JSON.parse(ran.out)

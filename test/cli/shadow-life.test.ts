@@ -54,7 +54,10 @@ describe.skipIf(process.platform !== 'linux')(
     })
 
     it('survives being killed in the middle: the next check is right and nothing is left', async () => {
-      const files = folderWith({ ...history(600), 'migrations/0601_more.sql': 'CREATE TABLE more (id serial);' })
+      const files = folderWith({
+        ...history(600),
+        'migrations/0601_more.sql': 'CREATE TABLE more (id serial PRIMARY KEY);',
+      })
       const killed = await kei(['check', '--json'], { cwd: files, env, killAfter: 700 })
       expect(killed.code).toBeNull()
       const after = await kei(['check', '--json'], { cwd: files, env })

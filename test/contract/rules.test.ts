@@ -2,18 +2,21 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Evidence } from '../../src/findings/evidence.ts'
 import { atLeast } from '../../src/findings/finding.ts'
 import type { Finding } from '../../src/findings/finding.ts'
 import type { Fix } from '../../src/findings/fix.ts'
+import { formatLocation } from '../../src/findings/location.ts'
 import { diffCatalogs } from '../../src/postgres/catalog/diff.ts'
 import { indent } from '../../src/rules/next-step.ts'
-import { rulePage, rulesIndex } from '../../src/rules/page.ts'
+import { rulePageFile, rulesIndex } from '../../src/rules/page.ts'
 import { allRules } from '../../src/rules/registry.ts'
 import type { Major, Rule, RuleExample } from '../../src/rules/rule.ts'
 import { positionsOf } from '../../src/sql/positions.ts'
 import { registryText } from '../../scripts/generate-rules.js'
-import { applyFix, isInSlice, judgeExample, migrationsOf } from './examples.ts'
+import { applyFix, filesOf, isAboutFiles, isInSlice, judgeExample, judgeRepository, migrationsOf } from './examples.ts'
 import type { ExampleMigration } from './examples.ts'
+import { findInDatabase, judgeWithDatabase } from './live.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const generate = 'run `npm run docs`'
@@ -41,7 +44,7 @@ describe.each(allRules.map((rule) => [rule.id, rule] as const))('%s', (id, rule)
   })
 
   test('has a page that is up to date', () => {
-    expect(readFileSync(join(root, `docs/rules/${id}.md`), 'utf8'), generate).toBe(rulePage(rule))
+    expect(readFileSync(join(root, `docs/rules/${id}.md`), 'utf8'), generate).toBe(rulePageFile(rule))
   })
 
   test('explains every option', () => {
@@ -60,6 +63,14 @@ describe.each(allRules.map((rule) => [rule.id, rule] as const))('%s', (id, rule)
 
   describe.each(rule.examples.map((example) => [example.title, example] as const))('%s', (title, example) => {
     const about: readonly Major[] = example.majors ?? [16, 17, 18]
+    if (isAboutFiles(rule)) {
+      test('in a repository', () => checkFiles(rule, example))
+      return
+    }
+    if (rule.subject === 'database') {
+      test.each(about)('in a running database on %i', (major) => checkDatabase(rule, example, major))
+      return
+    }
     test('by the text alone', () => checkExample(rule, example, majorOf(example), 'text'))
 
     // What does not parse cannot be run.
@@ -67,6 +78,10 @@ describe.each(allRules.map((rule) => [rule.id, rule] as const))('%s', (id, rule)
     const isOnAll = isInSlice(`${id} ${title}`)
     test.each(isOnAll ? about : [majorOf(example)])('with a trace on %i', (major) =>
       checkExample(rule, example, major, 'trace'),
+    )
+    if (rule.live === undefined || example.fails !== undefined) return
+    test.each(isOnAll ? about : [majorOf(example)])('in the running database that it leaves on %i', (major) =>
+      checkLive(rule, example, major),
     )
   })
 
@@ -84,8 +99,55 @@ function majorOf({ majors = [17] }: RuleExample): Major {
 }
 
 async function fixesOfBad(rule: Rule, example: RuleExample): Promise<Fix[]> {
+  if (isAboutFiles(rule)) {
+    const { findings } = await judgeRepository(rule, filesOf(rule, example.bad), majorOf(example))
+    return findings.flatMap((finding) => finding.fixes)
+  }
   const { findings } = await judgeExample(rule, migrationsOf(example, example.bad), majorOf(example), 'text')
   return findings.flatMap((finding) => finding.fixes)
+}
+
+/** `bad` gives one finding at its place, `good` none, and an edit makes `bad` good. */
+async function checkFiles(rule: Rule, example: RuleExample): Promise<void> {
+  const bad = filesOf(rule, example.bad)
+  const { findings } = await judgeRepository(rule, bad, majorOf(example))
+  expect(findings.map((finding) => placeOf(finding, bad))).toEqual([{ file: bad.at(-1)?.file, text: example.at }])
+  const [finding] = findings
+  expect(finding?.message).toMatch(/^\S.*[^.\s]$/)
+  expect(finding?.next).toMatch(/\S/)
+  expect(finding?.evidence.length).toBeGreaterThan(0)
+  const good = await judgeRepository(rule, filesOf(rule, example.good), majorOf(example))
+  expect(good.findings).toEqual([])
+  for (const fix of finding?.fixes ?? []) {
+    const after = await judgeRepository(rule, applyFix(bad, fix), majorOf(example))
+    expect(after.findings, fix.title).toEqual([])
+  }
+}
+
+/** `bad` leaves one finding at its object in a running database, `good` none. */
+async function checkDatabase(rule: Rule, example: RuleExample, major: Major): Promise<void> {
+  const findings = await findInDatabase(rule, example, example.bad, major)
+  expect(findings.map(({ location }) => formatLocation(location))).toEqual([example.at])
+  const [finding] = findings
+  expect(finding?.message).toMatch(/^\S.*[^.\s]$/)
+  expect(finding?.next).toMatch(/\S/)
+  expect(finding?.evidence.map(({ kind }) => kind)).toEqual(rule.needs)
+  expect(await findInDatabase(rule, example, example.good, major)).toEqual([])
+}
+
+/** The database that `bad` leaves shows the same object: one finding, known by the files and by the database. */
+async function checkLive(rule: Rule, example: RuleExample, major: Major): Promise<void> {
+  const { withFiles, alone } = await judgeWithDatabase(rule, example, example.bad, major)
+  expect(withFiles.findings.map(({ location }) => location.kind)).toEqual(['file'])
+  expect(withFiles.findings[0]?.evidence.filter(isLive)).not.toEqual([])
+  expect(alone.findings.map(({ location }) => location.kind)).toEqual(['object'])
+  expect(alone.findings[0]?.evidence.every(isLive)).toBe(true)
+  const good = await judgeWithDatabase(rule, example, example.good, major)
+  expect([...good.withFiles.findings, ...good.alone.findings]).toEqual([])
+}
+
+function isLive({ kind }: Evidence): boolean {
+  return kind === 'catalog' || kind === 'statistics'
 }
 
 /** `bad` gives one finding at its place, `good` none, and every fix makes `bad` good without touching anything else. */

@@ -58,7 +58,13 @@ async function start(major: Major): Promise<TestServer & { stop(): Promise<void>
   const bin = await runnablePrograms(findInstallation(major), cacheFolder(), 'user')
   const run = (program: string, ...args: string[]) => runAsServer(serverUser(), join(bin, program), args)
   await run('initdb', '-D', cluster, '-A', 'trust', '-U', 'postgres', '--no-sync', '--locale=C')
-  const settings = { listen_addresses: '', max_connections: 200, fsync: 'off', shared_buffers: '64MB' }
+  const settings = {
+    listen_addresses: '',
+    max_connections: 200,
+    max_prepared_transactions: 5,
+    fsync: 'off',
+    shared_buffers: '64MB',
+  }
   const given = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
   const options = ['-k', place, '-p', String(port), ...given].join(' ')
   await run('pg_ctl', 'start', '-w', '-D', cluster, '-l', join(place, 'log'), '-o', options)

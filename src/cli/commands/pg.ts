@@ -77,14 +77,17 @@ export const pgStatus = defineCommand({
 export const pgPsql = defineCommand({
   name: 'pg psql',
   summary: "Open psql in this project's development server",
-  description: 'Runs psql of the right major, connected to the development server. What stands after -- goes to psql.',
+  description:
+    'Runs psql, connected to the development server: that of its major, else the nearest newer one, else the nearest ' +
+    'older. What stands after -- goes to psql.',
   arguments: [{ name: '[arguments...]', description: 'Arguments of psql, after --' }],
   options: [],
   examples: [{ command: "kei pg psql -- -c 'SELECT version()'", says: 'one query' }],
   async run({ arguments: args }, context) {
     const { psqlOfDevelopmentServer } = await import('../../postgres/development/server.ts')
     const given = args.flat().filter((arg): arg is string => arg !== undefined)
-    const { program, args: all } = await psqlOfDevelopmentServer(await projectOf(context), given)
+    const { program, args: all, note } = await psqlOfDevelopmentServer(await projectOf(context), given)
+    if (note !== undefined) context.terminal.err.write(`${note}\n`)
     const { spawn } = await import('node:child_process')
     const child = spawn(program, all, { stdio: 'inherit' })
     // An interrupt is psql's to handle, as often as it comes: it cancels a query.

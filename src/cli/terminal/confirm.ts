@@ -49,7 +49,7 @@ export async function confirmTarget(
 }
 
 /** The next line; undefined at the end of the input. The terminal itself does the editing, and sends the interrupt. */
-async function readLine(input: Input, signal: AbortSignal): Promise<string | undefined> {
+export async function readLine(input: Input, signal: AbortSignal): Promise<string | undefined> {
   const lines = createInterface({ input, terminal: false })
   const stop = new AbortController()
   try {

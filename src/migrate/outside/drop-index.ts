@@ -3,7 +3,7 @@ import { quoteIdentifier } from '../../sql/identifier.ts'
 import { dropConcurrently, refuseBuiltElsewhere } from './invalid-index.ts'
 import { readIndex } from './index-definition.ts'
 import type { OutsideKind } from './outside-kind.ts'
-import { readOnly } from '../read-only.ts'
+import { readOnly } from '../../postgres/read-only.ts'
 import { findRelation, findRelationIfAny } from './relation.ts'
 
 export interface DropIndexBefore {

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { printable } from '../../sql/printable.ts'
-import { readOnly } from '../read-only.ts'
+import { readOnly } from '../../postgres/read-only.ts'
 import type { CatalogIndex } from './index-definition.ts'
 import { qualifiedName } from './relation.ts'
 

@@ -1,9 +1,9 @@
 import type { IndexStmt } from '@pgsql/types'
 import type { Client } from 'pg'
 import { failure } from '../../errors.ts'
+import { chosenName, columnsInIndexName } from '../../sql/chosen-name.ts'
 import { quoteIdentifier } from '../../sql/identifier.ts'
 import { printable } from '../../sql/printable.ts'
-import { nodeOf } from '../../sql/statement.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { indexText } from './index-text.ts'
 import { qualifiedName } from './relation.ts'
@@ -61,7 +61,7 @@ export function partitionedIndex(
   taken: ReadonlySet<string>,
 ): string[] {
   const used = new Set(taken)
-  const top = index.idxname ?? freeName(table, [table.name, ...columnNames(index), 'idx'], used)
+  const top = index.idxname ?? freeName(table, index, used)
   const indexes = new Map([[table.oid, { schema: table.schema, name: top }]])
   const parents = [
     `${indexText(statement, index, { name: quoteIdentifier(top), only: true, relation: qualifiedName(table) })};`,
@@ -71,7 +71,7 @@ export function partitionedIndex(
   for (const partition of partitions) {
     const parent = indexes.get(partition.parent)
     if (parent === undefined || partition.kind === 'f') continue
-    const name = freeName(partition, [partition.name, top], used)
+    const name = freeName(partition, index, used)
     indexes.set(partition.oid, { schema: partition.schema, name })
     const parts = { name: quoteIdentifier(name), relation: qualifiedName(partition) }
     if (partition.kind === 'p') parents.push(`${indexText(statement, index, { ...parts, only: true })};`)
@@ -82,24 +82,10 @@ export function partitionedIndex(
   return [...parents, ...leaves, ...attachments]
 }
 
-/** A name of at most 63 bytes that no relation of the schema has; it has it from now on. */
-function freeName(relation: Relation, parts: readonly string[], used: Set<string>): string {
-  const base = parts.join('_')
-  for (let count = 0; ; count++) {
-    const ending = count === 0 ? '' : `_${count}`
-    const name = cut(base, 63 - ending.length) + ending
-    if (used.has(`${relation.schema}.${name}`)) continue
-    used.add(`${relation.schema}.${name}`)
-    return name
-  }
-}
-
-function cut(text: string, bytes: number): string {
-  let result = text
-  while (Buffer.byteLength(result) > bytes) result = [...result].slice(0, -1).join('')
-  return result
-}
-
-function columnNames(index: IndexStmt): string[] {
-  return (index.indexParams ?? []).map((param) => nodeOf(param, 'IndexElem')?.name ?? 'expr')
+/** The name that PostgreSQL would choose, which no relation of the schema has; it has it from now on. */
+function freeName(relation: Relation, index: IndexStmt, used: Set<string>): string {
+  const isTaken = (name: string) => used.has(`${relation.schema}.${name}`)
+  const name = chosenName(relation.name, columnsInIndexName(index), 'idx', isTaken)
+  used.add(`${relation.schema}.${name}`)
+  return name
 }

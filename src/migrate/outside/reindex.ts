@@ -4,7 +4,7 @@ import { statementOf } from '../../sql/statement.ts'
 import { dropConcurrently, refuseBuiltElsewhere } from './invalid-index.ts'
 import { readIndex } from './index-definition.ts'
 import type { OutsideKind } from './outside-kind.ts'
-import { readOnly } from '../read-only.ts'
+import { readOnly } from '../../postgres/read-only.ts'
 import { findRelation, writtenName } from './relation.ts'
 
 export interface ReindexBefore {

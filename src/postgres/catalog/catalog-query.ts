@@ -149,9 +149,10 @@ select json_build_object(
     ) order by r.name collate "C", k.conname collate "C"), '[]')
     from pg_constraint k join rel r on r.oid = k.conrelid left join rel f on f.oid = k.confrelid
     where (k.contype <> 'n' or not k.convalidated or k.connoinherit)
-      -- The copies that a foreign key to a partitioned table keeps for its partitions; how many differs by major.
-      and not exists (select from pg_constraint parent where parent.oid = k.conparentid
-        and parent.conrelid = k.conrelid)),
+      -- The copies that a foreign key to a partitioned table keeps for its partitions; how many differs by major. Not an
+      -- anti-join, which the planner takes for one that leaves a single row.
+      and (select parent.conrelid from pg_constraint parent where parent.oid = k.conparentid)
+        is distinct from k.conrelid),
   'objects', (select coalesce(json_agg(json_build_array(type, name, coalesce(definition, ''))
     order by type, name collate "C"), '[]') from object)
 )::text as catalog`

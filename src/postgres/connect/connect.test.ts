@@ -318,6 +318,9 @@ describe('a session is refused', () => {
     expect(() => refuseOldServer(140_023, '14.23 (Debian 14.23-1)')).toThrow(
       'The server is PostgreSQL 14.23; support for 14 ended on 12 November 2026.',
     )
+    expect(() => refuseOldServer(140_023, '14.23')).toThrow(
+      expect.objectContaining({ code: 'server-too-old', exitCode: 2, hint: expect.stringContaining('PostgreSQL 15') }),
+    )
     expect(() => refuseOldServer(90_624, '9.6.24')).toThrow('support for 9.6 ended on 11 November 2021')
     expect(() => refuseOldServer(80_400, '8.4.0')).toThrow('support for 8.4 ended long ago')
     expect(() => refuseOldServer(150_000, '15.0')).not.toThrow()

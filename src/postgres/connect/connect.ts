@@ -32,8 +32,8 @@ export interface ConnectOptions {
  * Opens a session with the first candidate that can be reached and has the wanted attributes. As with libpq, a server
  * that is reached and refuses the login ends the search.
  * @throws KeiError `host-unreachable`, `connection-timeout`, `password-rejected`, `no-password`, `database-missing`,
- * `tls-refused`, `server-not-ready`, `too-many-connections`, `session-refused`, `unsuitable-server`, `server-too-old`,
- * all with exit code 3; and those of `tlsAttempts`. The reason of `signal` when it is aborted.
+ * `tls-refused`, `server-not-ready`, `too-many-connections`, `session-refused`, `unsuitable-server`, all with exit code
+ * 3; `server-too-old` with 2; and those of `tlsAttempts`. The reason of `signal` when it is aborted.
  */
 export async function connect(resolved: ResolvedConnection, options: ConnectOptions): Promise<Session> {
   const failures: KeiError[] = []

@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { connectionError } from '../../errors.ts'
+import { usageError } from '../../errors.ts'
 
 /** Which server a session is with. */
 export interface Server {
@@ -90,14 +90,14 @@ const endsOfLife: Readonly<Record<string, string>> = {
 
 /**
  * @param number as `SHOW server_version_num` says: 170010, or 90624 before version 10.
- * @throws KeiError `server-too-old` for a server older than 15.
+ * @throws KeiError `server-too-old` for a server older than 15: exit 2, since another try will not help.
  */
 export function refuseOldServer(number: number, version: string): void {
   const major = Math.floor(number / 10_000)
   if (major >= oldestMajor) return
   const series = major >= 10 ? String(major) : `${major}.${Math.floor(number / 100) % 100}`
   const end = endsOfLife[series]
-  throw connectionError({
+  throw usageError({
     code: 'server-too-old',
     message: `The server is PostgreSQL ${version.split(' ')[0]}; support for ${series} ended ${
       end === undefined ? 'long ago' : `on ${end}`

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { failure, usageError } from '../../errors.ts'
-import { requireProgram } from '../programs.ts'
+import { requirePsql } from '../programs.ts'
 import { closedFolder, runAsServer, serverUser } from '../server-user.ts'
 import { findInstallation } from '../shadow/installation.ts'
 import { ownFolder, serverFolder } from '../shadow/private-folder.ts'
@@ -159,7 +159,7 @@ export async function developmentServerStatus(project: DevelopmentProject): Prom
 export async function psqlOfDevelopmentServer(
   project: DevelopmentProject,
   args: string[],
-): Promise<{ program: string; args: string[] }> {
+): Promise<{ program: string; args: string[]; note?: string }> {
   const status = await developmentServerStatus(project)
   if (status.state !== 'running') {
     throw usageError({
@@ -170,7 +170,12 @@ export async function psqlOfDevelopmentServer(
   }
   // Where to connect, and which psql, is written in the data directory.
   checkMadeHere(developmentPlaces(project.projectFolder), project.cacheFolder)
-  return { program: requireProgram('psql', status.major), args: [...args, `--dbname=${status.url}`] }
+  const { path, major } = requirePsql(status.major)
+  const note =
+    major < status.major
+      ? `psql is of PostgreSQL ${major}, the server of ${status.major}: some \\d commands may fail.`
+      : undefined
+  return { program: path, args: [...args, `--dbname=${status.url}`], ...(note !== undefined && { note }) }
 }
 
 /** As postmaster.pid has it: number, data directory, start time, port, socket directory, listen address … */

@@ -36,12 +36,13 @@ describe('recognise', () => {
     ['golang-migrate', { 'm/1_a.up.sql': '', 'm/1_a.down.sql': '' }],
     ['prisma', { 'm/migration_lock.toml': '', 'm/20250101000000_a/migration.sql': '' }],
     ['prisma', { 'm/20250101000000_a/migration.sql': '' }],
-    ['Atlas', { 'm/atlas.sum': '', 'm/20250101000000_a.sql': '' }],
+    ['atlas', { 'm/atlas.sum': '', 'm/20250101000000_a.sql': '' }],
+    ['atlas', { 'm/1_a.sql': '-- atlas:txmode none\n\nSELECT 1;' }],
     ['dbmate', { 'm/20250101000000_a.sql': '-- migrate:up\n\n-- migrate:down\n' }],
     ['dbmate', { 'm/20250101000000_a.sql': '-- migrate:up transaction:false\n' }],
-    ['Flyway', { 'm/V1__a.sql': '' }],
-    ['Flyway', { 'm/V2025.01.01_2__a.sql': '' }],
-    ['Flyway', { 'm/R__view.sql': '' }],
+    ['flyway', { 'm/V1__a.sql': '' }],
+    ['flyway', { 'm/V2025.01.01_2__a.sql': '' }],
+    ['flyway', { 'm/R__view.sql': '' }],
     ['Liquibase', { 'm/1_a.sql': '--liquibase formatted sql\n' }],
     ['Liquibase', { 'm/1_a.sql': '-- Liquibase formatted SQL\n' }],
     ['graphile-migrate', { 'm/000001.sql': '--! Previous: -\n--! Hash: sha1:0\n' }],
@@ -54,6 +55,9 @@ describe('recognise', () => {
     ['Diesel', { 'm/2025-01-01-000000_a/up.sql': '', 'm/2025-01-01-000000_a/down.sql': '' }],
     ['sqlx', { 'm/1_a.sql': '', 'Cargo.toml': '' }],
     ['sqlx', { 'm/1_a.up.sql': '', 'm/1_a.down.sql': '', 'sqlx.toml': '' }],
+    ['sqlx', { 'm/1_a.sql': '', '.sqlx/query-1.json': '' }],
+    ['sqlx', { 'm/1_a.sql': '-- no-transaction\nSELECT 1;' }],
+    ['refinery', { 'm/V1__a.sql': '', 'Cargo.toml': '' }],
   ])('knows %s by its marks', (name, files) => {
     expect(whose(files)).toBe(name)
   })
@@ -61,6 +65,10 @@ describe('recognise', () => {
   it.each<[string, string, Files]>([
     ["goose's annotations", 'goose', { 'm/1_a.sql': '-- +goose Up\n', 'm/atlas.sum': '' }],
     ["golang-migrate's pairs", 'golang-migrate', { 'm/1_a.up.sql': '', 'm/atlas.sum': '' }],
+    ["dbmate's sections", 'dbmate', { 'm/1_a.sql': '-- migrate:up\n', 'm/atlas.sum': '' }],
+    ["Flyway's names", 'flyway', { 'm/V1__a.sql': '', 'm/atlas.sum': '' }],
+    ["Liquibase's header", 'Liquibase', { 'm/1_a.sql': '--liquibase formatted sql\n', 'm/atlas.sum': '' }],
+    ["Atlas's sum", 'atlas', { 'm/1_a.sql': '', 'm/atlas.sum': '', 'Cargo.toml': '' }],
     ['Cargo.toml', 'goose', { 'm/1_a.sql': '-- +goose Up\n', 'Cargo.toml': '' }],
     ['Cargo.toml', 'dbmate', { 'm/1_a.sql': '-- migrate:up\n', 'Cargo.toml': '' }],
   ])('lets the files decide where several marks stand together: %s', (_, name, files) => {

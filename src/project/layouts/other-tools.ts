@@ -1,4 +1,5 @@
 import type { Folder } from '../folder.ts'
+import { flyway } from './flyway.ts'
 import { fileWith } from './layout.ts'
 
 /** A tool whose files kei knows by sight and does not read yet. */
@@ -8,14 +9,10 @@ export interface OtherTool {
   mark(folder: Folder): string | undefined
 }
 
-/** Atlas, when nothing else than its integrity file tells how the folder is laid out. */
-export const atlas: OtherTool = { name: 'Atlas', mark: (folder) => named(folder, 'atlas.sum') }
-
 const ternSeparator = '---- create above / drop below ----'
 
 /** Tools with marks of their own, in the files or in their names. */
-export const markedTools: readonly OtherTool[] = [
-  { name: 'dbmate', mark: (folder) => containing(folder, /^--[ \t]*migrate:up\b/m, '-- migrate:up', ['migrate:up']) },
+export const otherTools: readonly OtherTool[] = [
   {
     name: 'Liquibase',
     mark: (folder) => {
@@ -38,8 +35,9 @@ export const markedTools: readonly OtherTool[] = [
     mark: (folder) => containing(folder, /^\s*--[\s-]*up\s+migration/im, '-- Up Migration', ['igration', 'IGRATION']),
   },
   {
-    name: 'Flyway',
-    mark: (folder) => folder.files.find((name) => /^(?:[VUB]\d+(?:[._]\d+)*|R)__.+\.sql$/.test(name)),
+    // It names its files as Flyway does; it is a library of Rust's.
+    name: 'refinery',
+    mark: (folder) => (folder.has('../Cargo.toml') ? flyway.mark(folder) : undefined),
   },
   {
     name: 'Drizzle',
@@ -58,12 +56,6 @@ export const markedTools: readonly OtherTool[] = [
     },
   },
 ]
-
-/** sqlx names its files as kei and golang-migrate do: only what stands beside the folder tells. */
-export const sqlx: OtherTool = {
-  name: 'sqlx',
-  mark: (folder) => ['sqlx.toml', 'Cargo.toml'].find((name) => folder.has(`../${name}`)),
-}
 
 function named(folder: Folder, name: string): string | undefined {
   return folder.files.includes(name) ? name : undefined

@@ -71,5 +71,6 @@ export function measured(
     }),
     rewrite: row.rewrite,
     scan: row.scan,
+    ...(row.fails !== undefined && { fails: row.fails }),
   }
 }

@@ -1,6 +1,6 @@
 import type { ColumnDef } from '@pgsql/types'
 import { typeNameOf } from '../../sql/declarations.ts'
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import { schemaOfTextName, textName, unqualified } from '../../sql/schema-draft.ts'
 import { addedConstraints } from '../added-constraint.ts'
 import type { AddedConstraint } from '../added-constraint.ts'
@@ -10,7 +10,9 @@ import { constraintName } from '../constraint-name.ts'
 import { fileWords } from '../next-step.ts'
 import { notNullSteps } from '../not-null-recipe.ts'
 import type { Major } from '../rule.ts'
+import { backOutside } from './key-steps.ts'
 import type { MigrationDraft, StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import type { UsedTable } from '../used-table.ts'
 
 /** An ADD COLUMN of a table in use. */
@@ -23,6 +25,7 @@ export interface AddedColumn {
 
 /** The column as the statement writes it. */
 export interface WrittenColumn {
+  subject: StatementSubject
   table: UsedTable
   /** The table as SQL needs it. */
   tableText: string
@@ -52,10 +55,8 @@ const madeLater = [
 ]
 
 /** Reads an ADD COLUMN apart. */
-export function readColumn(
-  { statement }: StatementSubject,
-  { table, command, column, major }: AddedColumn,
-): WrittenColumn {
+export function readColumn(subject: StatementSubject, { table, command, column, major }: AddedColumn): WrittenColumn {
+  const { statement } = subject
   const { text } = statement
   const constraints = addedConstraints(statement).filter((each) => each.command.span.start === command.span.start)
   const at = (location: number | undefined) => offsetInText(statement, location ?? 0)
@@ -68,8 +69,9 @@ export function readColumn(
     return isKey(node) && /\b(?:deferrable|initially|with|using|nulls)\b/i.test(own)
   })
   return {
+    subject,
     table,
-    tableText: quoteTextName(table.name),
+    tableText: nameInSql(subject, table.name),
     major,
     command,
     name: column.colname ?? '',
@@ -104,7 +106,7 @@ export function notNullAndKeys(
   written: WrittenColumn,
   { isNotNull = constraintOf(written, 'CONSTR_NOTNULL') !== undefined } = {},
 ): MigrationDraft[] {
-  const { table, tableText, column, name, major } = written
+  const { subject, table, tableText, column, name, major } = written
   const keys = written.constraints.filter(({ node }) => isKey(node))
   const drafts: MigrationDraft[] = []
   if (isNotNull || keys.some(({ node }) => node.contype === 'CONSTR_PRIMARY')) {
@@ -122,11 +124,20 @@ export function notNullAndKeys(
     const isPrimary = node.contype === 'CONSTR_PRIMARY'
     const key =
       node.conname ?? constraintName(table.draft, table.name, isPrimary ? [] : [name], isPrimary ? 'pkey' : 'key')
-    const index = quoteTextName(textName(schemaOfTextName(table.name), key))
-    const create = `CREATE UNIQUE INDEX CONCURRENTLY ${quoteIdentifier(key)} ON ${tableText} (${column});`
+    const index = nameInSql(subject, textName(schemaOfTextName(table.name), key))
+    const create = (own: string) =>
+      `CREATE UNIQUE INDEX CONCURRENTLY ${quoteIdentifier(own)} ON ${tableText} (${column});`
+    // The constraint takes its index along; another is there before that, so that no duplicate comes in between.
+    const spare = constraintName(table.draft, table.name, [name], 'idx')
+    const spareInSql = nameInSql(subject, textName(schemaOfTextName(table.name), spare))
+    const back = [
+      create(spare),
+      `ALTER TABLE ${tableText} DROP CONSTRAINT ${quoteIdentifier(key)};`,
+      `ALTER INDEX ${spareInSql} RENAME TO ${quoteIdentifier(key)};`,
+    ]
     drafts.push({
       name: fileWords(`index_${column}_of_${unqualified(table.name)}`),
-      up: create,
+      up: create(key),
       down: `DROP INDEX CONCURRENTLY ${index};`,
       outsideTransaction: true,
     })
@@ -135,8 +146,7 @@ export function notNullAndKeys(
       up:
         `ALTER TABLE ${tableText} ADD CONSTRAINT ${quoteIdentifier(key)} ` +
         `${isPrimary ? 'PRIMARY KEY' : 'UNIQUE'} USING INDEX ${quoteIdentifier(key)};`,
-      down: `ALTER TABLE ${tableText} DROP CONSTRAINT ${quoteIdentifier(key)};\n${create.replace(' CONCURRENTLY', '')}`,
-      outsideTransaction: false,
+      ...backOutside(subject.migration, back.join('\n')),
     })
   }
   return drafts

@@ -3,7 +3,7 @@ import { skipSpace } from '../../sql/blank.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
 import type { DraftTable, SchemaDraft } from '../../sql/schema-draft.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
-import type { Statement } from '../../sql/statement.ts'
+import type { NodeTag, Statement } from '../../sql/statement.ts'
 import { tokenEnd } from '../../sql/token.ts'
 import { findNodes } from '../../sql/walk.ts'
 import type { StatementSubject } from '../subject.ts'
@@ -21,6 +21,25 @@ export interface BulkChange {
  * shows that few rows are meant: those of a key, those of a VALUES list, the first so many.
  */
 export function bulkChangeOf(subject: StatementSubject): BulkChange | undefined {
+  if (!changesRows.has(subject.statement.tag)) return undefined
+  let change = known.get(subject)
+  if (change === undefined) known.set(subject, (change = readChange(subject) ?? 'none'))
+  return change === 'none' ? undefined : change
+}
+
+/** The first bulk change of a statement and those of its code. */
+export function firstBulkChange(subject: StatementSubject): BulkChange | undefined {
+  let first = bulkChangeOf(subject)
+  for (const inner of subject.inner) first ??= bulkChangeOf(inner)
+  return first
+}
+
+const changesRows: ReadonlySet<NodeTag> = new Set(['UpdateStmt', 'DeleteStmt', 'InsertStmt', 'MergeStmt'])
+
+/** Asked for again at later statements, when the schema before it would be dear to read. */
+const known = new WeakMap<StatementSubject, BulkChange | 'none'>()
+
+function readChange(subject: StatementSubject): BulkChange | undefined {
   const draft = subject.migration.history.before(subject)
   const { statement } = subject
   const update = statementOf(statement, 'UpdateStmt')

@@ -1,6 +1,6 @@
 import { nameParts, textNameOf } from '../../sql/identifier.ts'
 import type { NamedObjects } from '../../sql/named-objects.ts'
-import { namedObjects } from '../../sql/named-objects.ts'
+import { changedObjects, namedObjects } from '../../sql/named-objects.ts'
 import { unqualified } from '../../sql/schema-draft.ts'
 import { observationOf } from '../observed.ts'
 import type { MigrationSubject, StatementSubject } from '../subject.ts'
@@ -39,6 +39,12 @@ export function changeGroups(migration: MigrationSubject): ChangeGroup[] {
       if (!group.subjects.includes(object)) group.subjects.push(object)
   })
   return mergeSameKinds([...byRoot.values()].filter((group) => group.statements.some(changesSchema)))
+}
+
+/** Whether all changes of the file are to one object, as those of most files are: then they are one group. */
+export function isOneChange({ statements }: MigrationSubject): boolean {
+  const [first, ...others] = statements.filter(changesSchema).map(({ statement }) => changedObjects(statement))
+  return first?.some((object) => others.every((objects) => objects.includes(object))) ?? false
 }
 
 export function changesSchema(subject: StatementSubject): boolean {

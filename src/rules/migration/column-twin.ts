@@ -8,7 +8,8 @@ import { recipe } from '../recipe.ts'
 import type { StatementSubject } from '../subject.ts'
 import { typeText } from '../type-fit.ts'
 import { builtInTypes } from './built-in-types.ts'
-import { backfill } from './backfill.ts'
+import { backfill, triggerWords } from './backfill.ts'
+import { lastTriggerPrefix } from './last-trigger.ts'
 
 /**
  * The recipe that adds a column beside the one to be renamed and keeps both equal. Its last step, dropping the old one,
@@ -22,7 +23,11 @@ export function columnRecipe(
 ): { next: string; fixes: Fix[] } {
   const column = table?.columns.find(({ name }) => name === old)
   const type = column && twinType(column)
-  if (table === undefined || type === undefined || table.kind !== 'table' || subject.migration.layout === 'goose') {
+  const prefix = lastTriggerPrefix(table)
+  const isInTree =
+    table?.madeFrom === 'inherits' || subject.migration.history.before(subject).inherited.has(table?.name ?? '')
+  const isWritten = table?.kind === 'table' && !isInTree && subject.migration.layout !== 'goose'
+  if (table === undefined || type === undefined || prefix === undefined || !isWritten) {
     return {
       next:
         `Add the column ${to}, keep it equal to ${old} with a trigger BEFORE INSERT OR UPDATE, copy the rows in ` +
@@ -51,7 +56,7 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER ${quoteIdentifier(unqualified(textNameOf(sync)))} BEFORE INSERT OR UPDATE ON ${name}
+CREATE TRIGGER ${quoteIdentifier(`${prefix}${unqualified(textNameOf(sync))}`)} BEFORE INSERT OR UPDATE ON ${name}
   FOR EACH ROW EXECUTE FUNCTION ${sync}();`
   const where = `${newColumn} IS DISTINCT FROM ${oldColumn}`
   const copy = backfill({ name: table.name, declared: table }, { column: newColumn, value: oldColumn, missing: where })
@@ -61,7 +66,7 @@ CREATE TRIGGER ${quoteIdentifier(unqualified(textNameOf(sync)))} BEFORE INSERT O
     says:
       `Add ${to} beside ${old}, with a trigger that keeps both equal, and copy the rows. ${to} gets the NOT ` +
       `NULL, the indexes and the constraints of ${old} in migrations of their own. With a later release, once no code says ` +
-      `${old}, drop the trigger, its function and the column.`,
+      `${old}, drop the trigger, its function and the column.${triggerWords(table)}`,
     instead,
     then,
   })

@@ -1,26 +1,23 @@
 import type { Fix } from '../../findings/fix.ts'
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
-import { schemaOfTextName, textName } from '../../sql/schema-draft.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import { namesOf, nodeOf } from '../../sql/statement.ts'
 import type { AddedConstraint } from '../added-constraint.ts'
 import { withConstraints } from '../added-constraint.ts'
-import { alteredTableText } from '../alter-command.ts'
+import { alteredTableInSql } from '../alter-command.ts'
 import { constraintName } from '../constraint-name.ts'
 import { fileWords } from '../next-step.ts'
 import type { NotNullSteps } from '../not-null-recipe.ts'
 import { notNullSteps } from '../not-null-recipe.ts'
 import type { NamedConstraint } from '../not-valid-recipe.ts'
+import { inFiles, isPrimary, keySteps, keyTable, runsAlone } from './key-steps.ts'
+import { dropsKey, keySwap } from './key-swap.ts'
 import { recipe } from '../recipe.ts'
 import type { Major } from '../rule.ts'
 import type { MigrationDraft, StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import type { UsedTable } from '../used-table.ts'
 import { leavesOf, lineOf } from '../used-table.ts'
 import { serialTypes } from '../../sql/serial-types.ts'
-
-/** Whether it is a PRIMARY KEY. */
-export function isPrimary({ node }: AddedConstraint): boolean {
-  return node.contype === 'CONSTR_PRIMARY'
-}
 
 /** Columns of a primary key that the text does not show to be NOT NULL. */
 function nullableColumns(table: UsedTable, { column, columns }: AddedConstraint): string[] {
@@ -34,37 +31,6 @@ function nullableColumns(table: UsedTable, { column, columns }: AddedConstraint)
   return columns.filter((each) => !known.some(({ name, notNull }) => name === each && notNull === 'yes'))
 }
 
-/** The statements that make one constraint: its index, then the constraint of it; and how each is taken back. */
-interface KeySteps {
-  index: { up: string; down: string }
-  constraint: { up: string; down: string }
-}
-
-function keySteps(written: string, schema: string, { constraint, name }: NamedConstraint): KeySteps {
-  const { node, text } = constraint
-  const own = quoteIdentifier(name)
-  const list = (names: readonly string[]) => `(${names.map(quoteIdentifier).join(', ')})`
-  const including = namesOf({ List: { items: node.including ?? [] } })
-  const options = /\bWITH\s*\([^)]*\)/i.exec(text)?.[0]
-  const deferred = /(?:\s+(?:(?:NOT\s+)?DEFERRABLE|INITIALLY\s+(?:DEFERRED|IMMEDIATE)))+$/i.exec(text)?.[0] ?? ''
-  const index = [
-    `${own} ON ${written} ${list(constraint.columns)}`,
-    ...(including.length > 0 ? [`INCLUDE ${list(including)}`] : []),
-    ...(node.nulls_not_distinct ? ['NULLS NOT DISTINCT'] : []),
-    ...(options === undefined ? [] : [options]),
-    ...(node.indexspace === undefined ? [] : [`TABLESPACE ${quoteIdentifier(node.indexspace)}`]),
-  ].join(' ')
-  const kind = isPrimary(constraint) ? 'PRIMARY KEY' : 'UNIQUE'
-  const qualified = quoteTextName(textName(schema, name))
-  return {
-    index: { up: `CREATE UNIQUE INDEX CONCURRENTLY ${index};`, down: `DROP INDEX CONCURRENTLY ${qualified};` },
-    constraint: {
-      up: `ALTER TABLE ${written} ADD CONSTRAINT ${own} ${kind} USING INDEX ${own}${deferred};`,
-      down: `ALTER TABLE ${written} DROP CONSTRAINT ${own};\nCREATE UNIQUE INDEX ${index};`,
-    },
-  }
-}
-
 /** How to make keys of indexes that are built CONCURRENTLY, in the words of the layout, and the fix that does it. */
 export function keyRemedy(
   subject: StatementSubject,
@@ -73,20 +39,19 @@ export function keyRemedy(
   major: Major,
 ): { next: string; fixes: Fix[] } {
   const { statement } = subject
-  const written = alteredTableText(statement)
+  const written = alteredTableInSql(subject)
   const nullable = constraints.flatMap(({ constraint }) =>
     isPrimary(constraint) ? nullableColumns(table, constraint) : [],
   )
   const notNull = nullable.length > 0 ? notNullSteps(table, written, nullable, major) : { first: [], then: [] }
+  if (dropsKey(subject, table, constraints)) return keySwap(subject, table, constraints, notNull)
   if (table.declared?.kind === 'partitioned table') return partitionedRemedy(subject, table, constraints, notNull)
   const rest = withConstraints(
     statement,
     constraints.map(({ constraint }, index) => [constraint, index === 0 ? notNull.first : []]),
   )
-  const steps = constraints.map((each) => ({
-    ...keySteps(written, schemaOfTextName(table.name), each),
-    name: each.name,
-  }))
+  const own = keyTable(subject, table.draft, table.name, written)
+  const steps = constraints.map((each) => ({ ...keySteps(own, each), name: each.name }))
   const title = 'Build the index CONCURRENTLY, then add the constraint USING INDEX'
   const says =
     (nullable.length > 0 ? 'Prove first that no column of the key is NULL. ' : '') +
@@ -101,22 +66,8 @@ export function keyRemedy(
       then: [],
     })
   }
-  const then = steps.flatMap(({ index, constraint, name }) => inFiles(name, index, constraint))
+  const then = steps.flatMap((each) => inFiles(subject, each.name, each))
   return recipe(subject, { title, says, instead: rest, then: [...notNull.then, ...then] })
-}
-
-/** Whether a CREATE INDEX CONCURRENTLY could stand in the statement's place: nothing opens a transaction around it. */
-function runsAlone({ migration }: StatementSubject): boolean {
-  const { mode, statements } = migration
-  const isSent = mode === 'grouped' || mode === 'statement'
-  return isSent && !statements.some(({ statement }) => statement.tag === 'TransactionStmt')
-}
-
-function inFiles(name: string, index: KeySteps['index'], constraint: KeySteps['constraint']): MigrationDraft[] {
-  return [
-    { name: fileWords(`create_${name}`), ...index, outsideTransaction: true },
-    { name: fileWords(`add_${name}`), ...constraint, outsideTransaction: false },
-  ]
 }
 
 /** Partition by partition, and the parent last. */
@@ -128,7 +79,7 @@ function partitionedRemedy(
 ): { next: string; fixes: Fix[] } {
   const { statement } = subject
   const { name, draft } = table
-  const written = alteredTableText(statement)
+  const written = alteredTableInSql(subject)
   const rest = withConstraints(
     statement,
     constraints.map(({ constraint }, index) => [constraint, index === 0 ? first : []]),
@@ -140,10 +91,9 @@ function partitionedRemedy(
       const columns = isPrimary(constraint) ? [] : constraint.columns
       const own = constraintName(draft, leaf.name, columns, isPrimary(constraint) ? 'pkey' : 'key', taken)
       taken.push(own)
-      const leafName = quoteTextName(leaf.name)
+      const leafName = nameInSql(subject, leaf.name)
       addedToLeaves.push(`ALTER TABLE ${leafName} ADD CONSTRAINT ${quoteIdentifier(own)} ${constraint.text};`)
-      const steps = keySteps(leafName, schemaOfTextName(leaf.name), { constraint, name: own })
-      return inFiles(own, steps.index, steps.constraint)
+      return inFiles(subject, own, keySteps(keyTable(subject, draft, leaf.name, leafName), { constraint, name: own }))
     }),
   )
   const onTable = (command: (own: string, text: string) => string) =>

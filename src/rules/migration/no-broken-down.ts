@@ -40,17 +40,17 @@ export default defineRule({
       bad: [
         {
           file: '0001_add_mood.sql',
-          sql: "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE customers ADD COLUMN mood mood;",
+          text: "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE customers ADD COLUMN mood mood;",
         },
-        { file: '0001_add_mood.down.sql', sql: 'ALTER TABLE customers DROP COLUMN mood;' },
+        { file: '0001_add_mood.down.sql', text: 'ALTER TABLE customers DROP COLUMN mood;' },
       ],
       at: 'ALTER TABLE customers DROP COLUMN mood',
       good: [
         {
           file: '0001_add_mood.sql',
-          sql: "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE customers ADD COLUMN mood mood;",
+          text: "CREATE TYPE mood AS ENUM ('good', 'bad');\nALTER TABLE customers ADD COLUMN mood mood;",
         },
-        { file: '0001_add_mood.down.sql', sql: 'ALTER TABLE customers DROP COLUMN mood;\nDROP TYPE mood;' },
+        { file: '0001_add_mood.down.sql', text: 'ALTER TABLE customers DROP COLUMN mood;\nDROP TYPE mood;' },
       ],
     },
     {
@@ -59,18 +59,18 @@ export default defineRule({
         "CREATE TABLE orders (id bigint PRIMARY KEY, note text NOT NULL DEFAULT '');\n" +
         'CREATE INDEX orders_note_idx ON orders (note);',
       bad: [
-        { file: '0001_drop_note.sql', sql: 'ALTER TABLE orders DROP COLUMN note;' },
+        { file: '0001_drop_note.sql', text: 'ALTER TABLE orders DROP COLUMN note;' },
         {
           file: '0001_drop_note.down.sql',
-          sql: "ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT '';",
+          text: "ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT '';",
         },
       ],
       at: "ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT ''",
       good: [
-        { file: '0001_drop_note.sql', sql: 'ALTER TABLE orders DROP COLUMN note;' },
+        { file: '0001_drop_note.sql', text: 'ALTER TABLE orders DROP COLUMN note;' },
         {
           file: '0001_drop_note.down.sql',
-          sql:
+          text:
             "ALTER TABLE orders ADD COLUMN note text NOT NULL DEFAULT '';\n" +
             'CREATE INDEX CONCURRENTLY orders_note_idx ON orders (note);',
         },
@@ -81,21 +81,21 @@ export default defineRule({
       bad: [
         {
           file: '0001_create_invoices.sql',
-          sql:
+          text:
             'CREATE TABLE invoices (id bigint PRIMARY KEY, paid_on date);\n' +
             'CREATE VIEW open_invoices AS SELECT id FROM invoices WHERE paid_on IS NULL;',
         },
-        { file: '0001_create_invoices.down.sql', sql: 'DROP TABLE invoices;\nDROP VIEW open_invoices;' },
+        { file: '0001_create_invoices.down.sql', text: 'DROP TABLE invoices;\nDROP VIEW open_invoices;' },
       ],
       at: 'DROP TABLE invoices',
       good: [
         {
           file: '0001_create_invoices.sql',
-          sql:
+          text:
             'CREATE TABLE invoices (id bigint PRIMARY KEY, paid_on date);\n' +
             'CREATE VIEW open_invoices AS SELECT id FROM invoices WHERE paid_on IS NULL;',
         },
-        { file: '0001_create_invoices.down.sql', sql: 'DROP VIEW open_invoices;\nDROP TABLE invoices;' },
+        { file: '0001_create_invoices.down.sql', text: 'DROP VIEW open_invoices;\nDROP TABLE invoices;' },
       ],
     },
   ],

@@ -1,6 +1,5 @@
 import type { Evidence } from '../../findings/evidence.ts'
 import type { Fix } from '../../findings/fix.ts'
-import { batchKey, inBatches } from '../batches.ts'
 import { whomItBlocks } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import { fileWords } from '../next-step.ts'
@@ -8,10 +7,14 @@ import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Major, Verdict } from '../rule.ts'
-import type { MigrationDraft, StatementSubject } from '../subject.ts'
-import { bulkChangeOf, changeAndCondition } from './bulk-change.ts'
+import { isNewObject } from '../new-objects.ts'
+import { nodeOf, statementOf } from '../../sql/statement.ts'
+import type { MigrationDraft, MigrationSubject, StatementSubject } from '../subject.ts'
+import { firstBulkChange } from './bulk-change.ts'
 import type { BulkChange } from './bulk-change.ts'
-import { partOfFile, splitBefore } from './split-file.ts'
+import { batchedChange } from './batched-change.ts'
+import { partOfFile, splitBefore, wantsBack } from './split-file.ts'
+import type { FilePart } from './split-file.ts'
 import { tableLocks } from './table-locks.ts'
 import type { TableLock } from './table-locks.ts'
 
@@ -43,10 +46,10 @@ export default defineRule({
       bad: "ALTER TABLE orders ADD COLUMN status text;\nUPDATE orders SET status = 'paid' WHERE paid;",
       at: "UPDATE orders SET status = 'paid' WHERE paid",
       good: [
-        { file: '0001_add_status.sql', sql: 'ALTER TABLE orders ADD COLUMN status text;' },
+        { file: '0001_add_status.sql', text: 'ALTER TABLE orders ADD COLUMN status text;' },
         {
           file: '0002_fill_status.sql',
-          sql:
+          text:
             '-- kei: transaction none\nDO $$\nDECLARE\n  first_key bigint := 0;\nBEGIN\n' +
             '  WHILE first_key <= (SELECT max(id) FROM orders) LOOP\n' +
             "    UPDATE orders SET status = 'paid' WHERE paid AND id >= first_key AND id < first_key + 10000;\n" +
@@ -137,18 +140,10 @@ interface Facts {
   lock: TableLock | undefined
 }
 
-const known = new WeakMap<StatementSubject, Facts>()
-
-/** Kept for the statements that follow: the schema before one is dear to read out of order. */
 function factsOf(subject: StatementSubject): Facts {
-  let facts = known.get(subject)
-  if (facts === undefined) {
-    const [bulk] = [subject, ...subject.inner].flatMap((each) => bulkChangeOf(each) ?? [])
-    const locks = tableLocks(subject)
-    const lock = locks.find(({ mode }) => mode === 'ACCESS EXCLUSIVE') ?? locks[0]
-    known.set(subject, (facts = { bulk, lock }))
-  }
-  return facts
+  const locks = tableLocks(subject)
+  const lock = locks.find(({ mode }) => mode === 'ACCESS EXCLUSIVE') ?? locks[0]
+  return { bulk: firstBulkChange(subject), lock }
 }
 
 function underLock(
@@ -173,7 +168,7 @@ function underLock(
         : measured('ALTER TABLE, then UPDATE in the same transaction', major, { t: lock.printed }),
     ],
     related: [{ at: placeOfStatement(change), message: `takes ${held}` }],
-    ...ownMigration(subject, command, table),
+    ...ownMigration(subject, { command, table }),
   }
 }
 
@@ -208,28 +203,60 @@ function beforeLock(
 }
 
 /** The change of rows in a migration of its own, in batches where it can be, and what follows it in a third. */
-function ownMigration(subject: StatementSubject, command: string, table: string): { next: string; fixes: Fix[] } {
+function ownMigration(subject: StatementSubject, bulk: BulkChange): { next: string; fixes: Fix[] } {
   const { migration, statement } = subject
   const { index } = statement
-  const declared = migration.history.before(subject).tables.get(table)
-  const key = batchKey(declared)
-  const parts = subject.inner.length === 0 ? changeAndCondition(statement) : undefined
-  const name = fileWords(`${command.split(' ')[0] ?? ''}_${table}`)
-  const batched: MigrationDraft | undefined =
-    key !== undefined && parts !== undefined && declared?.kind === 'table' && migration.layout !== 'goose'
-      ? inBatches({ name, table, key, ...parts })
-      : undefined
-  const whole = { ...partOfFile(migration, index, index + 1, 2), name }
+  const made = batchedChange(subject, bulk)
+  const columns = changedColumns(statement)
+  const isNew =
+    columns.length > 0 &&
+    columns.every((name) => isNewObject(migration, 'column', `${bulk.table}.${name}`, statement.index))
+  const whole = partOfFile(migration, index, index + 1, 2)
+  const own = 'draft' in made ? made.draft : { ...whole.draft, name: fileWords(nameOf(bulk)) }
+  const changed: FilePart = { from: index, to: index + 1, draft: withBack(migration, own, isNew), hasBack: true }
   const rest =
     index + 1 < migration.statements.length ? [partOfFile(migration, index + 1, migration.statements.length, 3)] : []
   return splitBefore(subject, {
-    title: batched
-      ? 'Change the rows in a migration of its own, in batches'
-      : 'Change the rows in a migration of its own',
-    says: batched
-      ? 'Change the rows in a migration of its own, batch by batch, each committed before the next.'
-      : 'Change the rows in a migration of its own; where there are many, in batches by ranges of a key, with a ' +
-        'COMMIT after each.',
-    parts: [batched ?? whole, ...rest],
+    title:
+      'draft' in made
+        ? 'Change the rows in a migration of its own, in batches'
+        : 'Change the rows in a migration of its own',
+    says:
+      'draft' in made
+        ? inBatchesSays(bulk)
+        : `Change the rows in a migration of its own, as one statement: in batches it would not be the same, because ${made.reason}.`,
+    parts: [changed, ...rest],
   })
+}
+
+function inBatchesSays({ command }: BulkChange): string {
+  return (
+    'Change the rows in a migration of its own, batch by batch, each committed before the next. ' +
+    (command === 'DELETE'
+      ? 'Rows that come meanwhile may be left.'
+      : 'Rows that come while it runs, or later from code that does not write it yet, keep what they have: let the ' +
+        'code or a trigger write it first, or run the batches again before anything (NOT NULL, a constraint) relies ' +
+        'on every row.')
+  )
+}
+
+/** The draft with its way back, where the folder has such: a new column takes its values along, others are gone. */
+function withBack(migration: MigrationSubject, draft: MigrationDraft, isNew: boolean): MigrationDraft {
+  if (!wantsBack(migration)) return draft
+  if (isNew) return { ...draft, down: '-- The values go with the column.' }
+  if (/kei:\s*irreversible/i.test(draft.up)) return draft
+  const line =
+    migration.layout === 'kei'
+      ? '-- kei: irreversible the rows before the change are not kept'
+      : '-- kei: ignore-file require-down-or-irreversible: the rows before the change are not kept'
+  return { ...draft, up: `${line}\n${draft.up}`, down: '' }
+}
+
+function nameOf({ command, table }: BulkChange): string {
+  return `${command.split(' ')[0] ?? ''}_${table}`
+}
+
+function changedColumns(statement: StatementSubject['statement']): string[] {
+  const targets = statementOf(statement, 'UpdateStmt')?.targetList ?? []
+  return targets.map((each) => nodeOf(each, 'ResTarget')?.name ?? '')
 }

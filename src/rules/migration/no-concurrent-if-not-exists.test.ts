@@ -27,11 +27,10 @@ test('a goose file without a transaction gets both statements in its place', asy
 test('a golang-migrate file becomes two, since two statements are a transaction', async () => {
   const { findings } = await byText([table, statement], golangMigrate)
   expect(findings[0]?.fixes[0]?.newFiles.map(({ file }) => file)).toEqual([
-    'migrations/0003_drop_invalid_i.up.sql',
-    'migrations/0003_drop_invalid_i.down.sql',
-    'migrations/0004_create_i.up.sql',
-    'migrations/0004_create_i.down.sql',
+    'migrations/0003_create_i.up.sql',
+    'migrations/0003_create_i.down.sql',
   ])
+  expect(findings[0]?.fixes[0]?.edits).toMatchObject([{ text: 'DROP INDEX CONCURRENTLY IF EXISTS i;' }])
 })
 
 test.each([

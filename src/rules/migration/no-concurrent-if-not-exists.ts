@@ -1,11 +1,11 @@
 import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
-import { resolveName } from '../../sql/schema-draft.ts'
 import { statementOf } from '../../sql/statement.ts'
 import { isUnused } from '../drops.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
+import { namedTable } from '../search-path.ts'
 import { concurrentRemedy, retriedIndex } from './concurrent-remedy.ts'
 
 export default defineRule({
@@ -14,6 +14,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['IndexStmt'],
   about: 'change',
   needs: ['source', 'measured', 'trace'],
   summary: 'CREATE INDEX CONCURRENTLY IF NOT EXISTS, which takes the INVALID index of a failed attempt for a good one',
@@ -85,10 +86,9 @@ export default defineRule({
     const index = statementOf(statement, 'IndexStmt')
     const { idxname, relation } = index ?? {}
     if (!index?.concurrent || !index.if_not_exists || idxname === undefined || relation?.relname === undefined) return
-    const draft = migration.history.before(subject)
-    const table = resolveName(draft, relation.schemaname, relation.relname)
+    const table = namedTable(subject, relation)
     if (isUnused(subject, table)) return
-    const statements = retriedIndex(statement.text, index, table)
+    const statements = retriedIndex(subject, index, table)
     const observation = observationOf(subject)
     const shape = index.unique ? 'CREATE UNIQUE INDEX CONCURRENTLY' : 'CREATE INDEX CONCURRENTLY'
     yield {

@@ -33,16 +33,16 @@ export default defineRule({
       title: 'A column is added and another dropped',
       setup: 'CREATE TABLE customers (id bigint PRIMARY KEY, name text);',
       bad: [
-        { file: '0001_add_full_name.sql', sql: 'ALTER TABLE customers ADD COLUMN full_name text;' },
+        { file: '0001_add_full_name.sql', text: 'ALTER TABLE customers ADD COLUMN full_name text;' },
         {
           file: '0002_drop_name.sql',
-          sql: '-- kei: ignore no-drop-column: copied\nALTER TABLE customers DROP COLUMN name;',
+          text: '-- kei: ignore no-drop-column: copied\nALTER TABLE customers DROP COLUMN name;',
         },
       ],
       at: 'ALTER TABLE customers DROP COLUMN name',
       good: [
-        { file: '0001_add_full_name.sql', sql: 'ALTER TABLE customers ADD COLUMN full_name text;' },
-        { file: '0002_fill_full_name.sql', sql: 'UPDATE customers SET full_name = name;' },
+        { file: '0001_add_full_name.sql', text: 'ALTER TABLE customers ADD COLUMN full_name text;' },
+        { file: '0002_fill_full_name.sql', text: 'UPDATE customers SET full_name = name;' },
       ],
     },
     {
@@ -51,17 +51,17 @@ export default defineRule({
       bad: [
         {
           file: '0001_create_addresses.sql',
-          sql:
+          text:
             'CREATE TABLE addresses (customer_id bigint PRIMARY KEY, address text);\n' +
             'INSERT INTO addresses SELECT id, address FROM customers;',
         },
-        { file: '0002_drop_address.sql', sql: 'ALTER TABLE customers DROP COLUMN address;' },
+        { file: '0002_drop_address.sql', text: 'ALTER TABLE customers DROP COLUMN address;' },
       ],
       at: 'ALTER TABLE customers DROP COLUMN address',
       good: [
         {
           file: '0001_create_addresses.sql',
-          sql:
+          text:
             'CREATE TABLE addresses (customer_id bigint PRIMARY KEY, address text);\n' +
             'INSERT INTO addresses SELECT id, address FROM customers;',
         },
@@ -70,19 +70,19 @@ export default defineRule({
     {
       title: 'A column that takes the place of another under its name, and one that nobody used yet',
       setup: 'CREATE TABLE orders (id bigint PRIMARY KEY, total int);',
-      bad: [{ file: '0001_add_amount.sql', sql: 'ALTER TABLE orders ADD COLUMN amount bigint, DROP COLUMN total;' }],
+      bad: [{ file: '0001_add_amount.sql', text: 'ALTER TABLE orders ADD COLUMN amount bigint, DROP COLUMN total;' }],
       at: 'ALTER TABLE orders ADD COLUMN amount bigint, DROP COLUMN total',
       good: [
-        { file: '0001_add_new.sql', sql: 'ALTER TABLE orders ADD COLUMN total_new bigint;' },
+        { file: '0001_add_new.sql', text: 'ALTER TABLE orders ADD COLUMN total_new bigint;' },
         {
           file: '0002_swap.sql',
-          sql:
+          text:
             'ALTER TABLE orders RENAME COLUMN total TO total_old;\nALTER TABLE orders RENAME COLUMN total_new TO ' +
             'total;',
         },
-        { file: '0003_drop_old.sql', sql: 'ALTER TABLE orders DROP COLUMN total_old;' },
-        { file: '0004_try.sql', sql: 'ALTER TABLE orders ADD COLUMN spare text;' },
-        { file: '0005_no.sql', sql: 'ALTER TABLE orders DROP COLUMN spare;' },
+        { file: '0003_drop_old.sql', text: 'ALTER TABLE orders DROP COLUMN total_old;' },
+        { file: '0004_try.sql', text: 'ALTER TABLE orders ADD COLUMN spare text;' },
+        { file: '0005_no.sql', text: 'ALTER TABLE orders DROP COLUMN spare;' },
       ],
     },
   ],

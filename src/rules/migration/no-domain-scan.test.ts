@@ -33,3 +33,12 @@ test('what tables have is unknown where the text does not show it', async () => 
   expect(await byText(texts)).toMatchObject({ findings: [], unknown: ['a trace'] })
   expect(await byTrace(texts)).toMatchObject({ findings: [{}], unknown: [] })
 })
+
+test('SET NOT NULL has a way that reads nothing, VALIDATE CONSTRAINT can be left out', async () => {
+  const next = async (change: string) =>
+    (await byText([`${domain} ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID;`, change])).findings[0]?.next
+  expect(await next('ALTER DOMAIN d SET NOT NULL;')).toContain(
+    'ALTER DOMAIN d ADD CHECK (VALUE IS NOT NULL) NOT VALID;',
+  )
+  expect(await next('ALTER DOMAIN d VALIDATE CONSTRAINT c;')).toContain('leave the constraint NOT VALID')
+})

@@ -10,6 +10,7 @@ import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
+import { searchPathAt } from '../search-path.ts'
 import type { StatementSubject } from '../subject.ts'
 import { isInUse } from '../used-table.ts'
 import { tableLocks } from './table-locks.ts'
@@ -22,6 +23,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterDomainStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A constraint of a domain that is validated while every table that uses the domain is locked against writes',
@@ -99,7 +101,7 @@ export default defineRule({
     const alter = statementOf(subject.statement, 'AlterDomainStmt')
     const shape = alter && shapeOf(alter)
     if (alter === undefined || shape === undefined) return
-    const tables = tablesOf(subject, domainName(alter))
+    const tables = tablesOf(subject, domainNames(subject, alter))
     if (tables === undefined) {
       yield { kind: 'unknown', needs: 'a trace', file: subject.migration.file }
       return
@@ -128,19 +130,23 @@ function shapeOf({ subtype, def }: AlterDomainStmt): LockShapeName | undefined {
   return subtype === 'V' ? 'ALTER DOMAIN … VALIDATE CONSTRAINT' : undefined
 }
 
-function domainName({ typeName }: AlterDomainStmt): string {
+/** What a column's type may say where it is the domain: its name as written, or with a schema of the search path. */
+function domainNames(subject: StatementSubject, { typeName }: AlterDomainStmt): string[] {
   const [name = '', schema] = namesOf({ List: { items: typeName ?? [] } }).toReversed()
-  return textName(schema ?? 'public', name)
+  if (schema !== undefined) return [textName(schema, name)]
+  return [name, ...searchPathAt(subject).map((each) => textName(each, name))]
 }
 
 /** The tables in use that have a column of the domain; undefined when the text does not show what all tables have. */
-function tablesOf(subject: StatementSubject, domain: string): string[] | undefined {
+function tablesOf(subject: StatementSubject, domains: readonly string[]): string[] | undefined {
   if (observationOf(subject) !== undefined) {
     return tableLocks(subject).flatMap(({ mode, printed }) => (mode === 'SHARE' ? [printed] : []))
   }
   const draft = subject.migration.history.before(subject)
   const tables = [...draft.tables.values()].filter(({ kind }) => kind === 'table' || kind === 'partitioned table')
-  const using = tables.filter(({ columns }) => columns.some(({ type }) => type === domain)).map(({ name }) => name)
+  const using = tables
+    .filter(({ columns }) => columns.some(({ type }) => domains.includes(type)))
+    .map(({ name }) => name)
   if (using.length === 0 && tables.some(({ columnsKnown }) => !columnsKnown)) return undefined
   return using.filter((name) => isInUse(subject, name))
 }
@@ -149,12 +155,9 @@ function remedy(subject: StatementSubject, alter: AlterDomainStmt) {
   const { statement } = subject
   const added = nodeOf(alter.def, 'Constraint')
   if (alter.subtype !== 'C' || added?.contype !== 'CONSTR_CHECK') {
-    const first =
-      'There is no way to read them that lets writes through. Do it in a quiet moment, or leave the constraint NOT VALID: ' +
-      'new values are held to it all the same.'
-    return { next: acknowledge(subject, 'no-domain-scan', first) }
+    return { next: acknowledge(subject, 'no-domain-scan', withoutReading(alter)) }
   }
-  const name = added.conname ?? `${domainName(alter).replace(/^.*\./, '')}_check`
+  const name = added.conname ?? `${namesOf({ List: { items: alter.typeName ?? [] } }).at(-1) ?? ''}_check`
   const head = /^alter\s+domain\s+.*?\sadd\s+/is.exec(statement.text)?.[0] ?? ''
   const definition = withoutName(statement.text.slice(head.length))
   return recipe(subject, {
@@ -165,4 +168,19 @@ function remedy(subject: StatementSubject, alter: AlterDomainStmt) {
     instead: `${head}CONSTRAINT ${quoteIdentifier(name)} ${definition} NOT VALID;`,
     then: [],
   })
+}
+
+/** What can be said where no edit does the same. */
+function withoutReading(alter: AlterDomainStmt): string {
+  const none = 'There is no way to read them that lets writes through.'
+  if (alter.subtype === 'V') {
+    return `${none} Do it in a quiet moment, or leave the constraint NOT VALID: new values are held to it all the same.`
+  }
+  const domain = namesOf({ List: { items: alter.typeName ?? [] } })
+    .map(quoteIdentifier)
+    .join('.')
+  return (
+    `${none} Do it in a quiet moment. Or let ALTER DOMAIN ${domain} ADD CHECK (VALUE IS NOT NULL) NOT VALID; stand in its ` +
+    'place: it reads nothing, and new values are held to it all the same.'
+  )
 }

@@ -18,6 +18,12 @@ describe('what went by CASCADE, as the trace shows', () => {
       'DROP SEQUENCE t_id_seq CASCADE;',
       ['default value for public.t.id'],
     ],
+    [
+      'nothing where CASCADE is not written',
+      'CREATE TABLE u (x int, y int, z int, CHECK (x > 0 OR y > 0));',
+      'ALTER TABLE u DROP COLUMN x, DROP COLUMN y;',
+      [],
+    ],
     ['nothing but its partitions', partitioned(), 'DROP TABLE e CASCADE;', []],
     ['a view on the same file’s', table, 'CREATE VIEW v AS SELECT b FROM t; DROP TABLE t CASCADE;', []],
     ['a foreign key of the same file', table, 'CREATE TABLE r (x int REFERENCES t); DROP TABLE t CASCADE;', []],

@@ -19,6 +19,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt', 'DropOwnedStmt', 'DropStmt'],
+  statementsWithCode: true,
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],
@@ -120,7 +122,7 @@ export default defineRule({
       return
     }
     // What its code took along is told of the statement around it, once.
-    if (subject.within !== undefined) return
+    if (subject.within !== undefined || !mayCascade(subject)) return
     const along = takenAlong(subject, observation)
     if (along.length === 0) return
     const list = inWords(along.map(({ objectType, name }) => `${objectType} ${name}`))
@@ -162,6 +164,14 @@ function rolesOf(roles: NodeOf<'DropOwnedStmt'>['roles']): string[] {
     const spec = nodeOf(role, 'RoleSpec')
     return spec?.rolename ?? spec?.roletype?.replace('ROLESPEC_', '') ?? ''
   })
+}
+
+/** Not where the statement names nothing with CASCADE: all that goes then goes with what it names. */
+function mayCascade({ statement }: StatementSubject): boolean {
+  const drop = statementOf(statement, 'DropStmt')
+  const alter = statementOf(statement, 'AlterTableStmt')
+  if (drop) return drop.behavior === 'DROP_CASCADE'
+  return !alter || (alter.cmds ?? []).some((each) => nodeOf(each, 'AlterTableCmd')?.behavior === 'DROP_CASCADE')
 }
 
 function* checkText(subject: StatementSubject): Iterable<Verdict> {

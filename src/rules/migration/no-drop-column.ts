@@ -9,6 +9,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt', 'DropStmt'],
+  statementsWithCode: true,
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],

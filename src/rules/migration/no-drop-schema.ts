@@ -17,6 +17,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['DropdbStmt', 'DropStmt'],
+  statementsWithCode: true,
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],

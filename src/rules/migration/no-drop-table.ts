@@ -12,6 +12,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['DropStmt'],
+  statementsWithCode: true,
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],

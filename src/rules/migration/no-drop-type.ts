@@ -13,6 +13,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['DropStmt'],
+  statementsWithCode: true,
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],

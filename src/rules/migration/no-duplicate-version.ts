@@ -21,25 +21,25 @@ export default defineRule({
     {
       title: 'Two branches took the same number',
       bad: [
-        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
-        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
       ],
       at: '',
       good: [
-        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
-        { file: '0002_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
+        { file: '0002_create_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
       ],
     },
     {
       title: 'Leading zeros do not make another number',
       bad: [
-        { file: '7_add_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
-        { file: '007_add_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '7_add_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
+        { file: '007_add_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
       ],
       at: '',
       good: [
-        { file: '20261122153000_add_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
-        { file: '20261122153001_add_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '20261122153000_add_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY);' },
+        { file: '20261122153001_add_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
       ],
     },
   ],
@@ -49,8 +49,7 @@ export default defineRule({
   *check(history) {
     const known = new Map<string, MigrationSubject>()
     for (const migration of history.migrations) {
-      const { version } = migration
-      const number = /^\d+$/.test(version) ? version.replace(/^0+(?=\d)/, '') : version
+      const number = numberOf(migration)
       const before = known.get(number)
       if (before === undefined) {
         known.set(number, migration)
@@ -73,3 +72,11 @@ export default defineRule({
     }
   },
 })
+
+/** What a version is to its tool, with one text for all ways to write it: a number, a text, numbers with dots. */
+function numberOf({ layout, version }: MigrationSubject): string {
+  if (layout === 'atlas' || layout === 'dbmate' || !/^[\d.]+$/.test(version)) return version
+  const parts = version.split('.').map((part) => part.replace(/^0+(?=\d)/, ''))
+  while (parts.length > 1 && parts.at(-1) === '0') parts.pop()
+  return parts.join('.')
+}

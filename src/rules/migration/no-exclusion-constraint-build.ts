@@ -12,6 +12,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'An exclusion constraint that is added to a table in use',
@@ -89,7 +90,7 @@ export default defineRule({
       evidence: [observation ? traceEvidence(major, observation) : measured(shape, major, { t: table.printed })],
       next:
         'There is no way to add it while the table is used. Make a new table with the constraint, keep it up to date by ' +
-        'a trigger, copy the rows in batches and rename the two; or add it in a quiet moment and say why, in a line ' +
+        'a trigger, copy the rows in batches, see that none is missing and rename the two; or add it in a quiet moment and say why, in a line ' +
         `before the statement:\n  -- kei: ignore no-exclusion-constraint-build: REASON`,
     }
   },

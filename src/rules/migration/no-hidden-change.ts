@@ -21,6 +21,8 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: [],
+  statementsWithCode: true,
   about: 'change',
   needs: ['trace'],
   summary: 'A DO block, a function or a trigger that changes or locks a table which no written statement names',

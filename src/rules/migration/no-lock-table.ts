@@ -16,6 +16,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['LockStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'LOCK TABLE on a table in use, in a mode that keeps writes waiting',

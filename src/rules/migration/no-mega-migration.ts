@@ -7,7 +7,8 @@ import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { MigrationSubject } from '../subject.ts'
 import type { ChangeGroup } from './change-groups.ts'
-import { changeGroups, changesSchema } from './change-groups.ts'
+import { changeGroups, changesSchema, isOneChange } from './change-groups.ts'
+import { whyOneTransaction } from './one-transaction.ts'
 
 export default defineRule({
   id: 'no-mega-migration',
@@ -94,6 +95,7 @@ export default defineRule({
   *check(migration, { major, options }) {
     const most = Number(options['most'])
     if (migration.first || migration.statements.filter(changesSchema).length <= most) return
+    if (most >= 1 && isOneChange(migration)) return
     const groups = changeGroups(migration)
     if (groups.length <= most) return
     const [first, ...others] = groups.map((group) => ({ group, start: group.statements.find(changesSchema) }))
@@ -156,7 +158,9 @@ function split(migration: MigrationSubject, groups: readonly ChangeGroup[]): str
     after = /(\d+)_[^/]*(?:\/[^/]*)?$/.exec(file)?.[1]
     return [file, ...lines].join('\n')
   })
-  return `Split it into ${groups.length} migrations:\n${files.join('\n')}`
+  const shared = whyOneTransaction(migration, migration.statements.length)
+  const note = shared === undefined ? '' : `\nSay again where it is needed what is set for all: ${shared}.`
+  return `Split it into ${groups.length} migrations:\n${files.join('\n')}${note}`
 }
 
 function headOf(text: string): string {

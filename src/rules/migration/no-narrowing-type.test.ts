@@ -88,3 +88,37 @@ describe('does not know', () => {
     expect(await judged(sql)).toMatchObject({ findings: [], unknown: [needs] })
   })
 })
+
+describe('what it says', () => {
+  test('names are written as pg_dump and PostgreSQL read them', async () => {
+    const texts = [
+      'CREATE SCHEMA s; CREATE TABLE s."Order" ("odd.name" text);',
+      'ALTER TABLE s."Order" ALTER "odd.name" TYPE varchar(3);',
+    ]
+    const { findings } = await judgeExample(rule, history(...texts), 17, 'text')
+    expect(findings[0]?.message).toContain('narrows s."Order"."odd.name" from text')
+    expect(findings[0]?.next).toContain(`--table='s."Order"'`)
+  })
+
+  test.each([
+    ['interval', 'interval(2)', 'TYPE interval(2) narrows t.i from interval:'],
+    ['interval', 'interval day to second(3)', 'TYPE interval day to second(3) narrows t.i from interval:'],
+    ['interval(4)', 'interval(2)', 'TYPE interval(2) narrows t.i from interval(4):'],
+    ['interval', 'interval year to month', 'TYPE interval year to month narrows t.i from interval:'],
+  ])('an interval has its precision and its fields: %s to %s', async (from, to, message) => {
+    const texts = [`CREATE TABLE t (i ${from});`, `ALTER TABLE t ALTER i TYPE ${to};`]
+    const { findings } = await judgeExample(rule, history(...texts), 17, 'text')
+    expect(findings[0]?.message).toContain(message)
+  })
+
+  test.each([
+    ['text', 'varchar(5)', true],
+    ['bigint', 'int', true],
+    ['text', 'int USING i::int', false],
+    ['timestamptz', 'date', true],
+  ])('a CHECK is advised where it can be the limit: %s to %s', async (from, to, isAdvised) => {
+    const texts = [`CREATE TABLE t (i ${from});`, `ALTER TABLE t ALTER i TYPE ${to};`]
+    const { findings } = await judgeExample(rule, history(...texts), 17, 'text')
+    expect(findings[0]?.next.includes('NOT VALID')).toBe(isAdvised)
+  })
+})

@@ -1,14 +1,16 @@
+import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
 import { modifiersOf, typeNameOf } from '../../sql/declarations.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
 import { acknowledge, dumpCommand } from '../acknowledgement.ts'
 import { isUnused } from '../drops.ts'
 import { isNewObject } from '../new-objects.ts'
+import { printedName } from '../object-name.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
-import { typeFit, typeText } from '../type-fit.ts'
+import { isOneKind, typeFit, typeText } from '../type-fit.ts'
 import type { ColumnType } from '../type-fit.ts'
 
 export default defineRule({
@@ -17,6 +19,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   destructive: true,
   needs: ['source'],
@@ -160,13 +163,14 @@ export default defineRule({
       const to = { type: typeNameOf(definition.typeName), modifiers: modifiersOf(definition.typeName) }
       const from = known?.columns.find((column) => column.name === name)
       const cast = definition.raw_default !== undefined
-      yield* judgeChange(subject, `${table}.${name}`, from, to, { cast, domains: draft.domains })
+      yield* judgeChange(subject, table, name, from, to, { cast, domains: draft.domains })
     }
   },
 })
 
 function* judgeChange(
   subject: StatementSubject,
+  table: string,
   column: string,
   from: ColumnType | undefined,
   to: ColumnType,
@@ -177,24 +181,26 @@ function* judgeChange(
   const fit = from ? typeFit(from, to, how) : to.type === 'text' ? 'holds' : 'unclear'
   if (fit === 'holds') return
   if (fit === 'unclear') {
-    const needs = from ? `the values of ${column}` : `the type of ${column}`
+    const needs = `the ${from ? 'values' : 'type'} of ${quoteTextName(table)}.${quoteIdentifier(column)}`
     yield { kind: 'unknown', needs, file }
     return
   }
   const was = from ? ` from ${typeText(from)}` : ''
-  const table = column.slice(0, column.lastIndexOf('.'))
+  const printed = `${quoteTextName(table)}.${quoteIdentifier(column)}`
+  const limit = isOneKind(from, to)
+    ? ' A CHECK … NOT VALID that is validated later holds a column to a limit without changing its type.'
+    : ''
   yield {
     kind: 'finding',
     at: placeOfStatement(subject),
-    evidence: [{ kind: 'source', text: `${column} was ${from ? typeText(from) : ''}` }],
-    message: `ALTER COLUMN … TYPE ${typeText(to)} narrows ${column}${was}: ${fit.loses}`,
+    evidence: [{ kind: 'source', text: `${printed} was ${from ? typeText(from) : ''}` }],
+    message: `ALTER COLUMN … TYPE ${typeText(to)} narrows ${printed}${was}: ${fit.loses}`,
     next: acknowledge(
       subject,
       'no-narrowing-type',
-      'Count the values that do not fit, on the target, and settle what becomes of them. A CHECK … NOT VALID that is ' +
-        'validated later holds a column to a limit without changing its type. Keep the values: ' +
-        `${dumpCommand([table])}.`,
+      `Count the values that do not fit, on the target, and settle what becomes of them.${limit} Keep the values: ` +
+        `${dumpCommand([printedName(table)])}.`,
     ),
-    identity: column,
+    identity: `${table}.${column}`,
   }
 }

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../findings/catalog.ts'
+import { relationSeen } from '../relation-left.ts'
 import { compareLockModes } from '../../findings/lock-mode.ts'
 import { textNameOf } from '../../sql/identifier.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
@@ -13,7 +13,7 @@ import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import { lockTimeoutSet } from './lock-timeout.ts'
-import type { StatementSubject } from '../subject.ts'
+import type { HistorySubject, StatementSubject } from '../subject.ts'
 import { partitionsOf } from '../used-table.ts'
 import { tableLocks } from './table-locks.ts'
 import type { TableLock } from './table-locks.ts'
@@ -24,6 +24,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['CreateStmt', 'AlterTableStmt', 'DropStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A statement that locks a table which it does not name, because of a foreign key',
@@ -211,22 +212,25 @@ function referencesAny({ node }: Statement): boolean {
 /** Locks on tables in use that the statement neither names nor drops. */
 function otherLocks(subject: StatementSubject, own: readonly string[]): TableLock[] {
   const dropped = (observationOf(subject)?.dropped ?? []).map(({ name }) => textNameOf(name))
-  const locks = tableLocks(subject).filter(({ mode }) => compareLockModes(mode, 'SHARE ROW EXCLUSIVE') >= 0)
+  const locks = tableLocks(subject).filter(
+    ({ mode, table }) => compareLockModes(mode, 'SHARE ROW EXCLUSIVE') >= 0 && !own.includes(table),
+  )
+  if (locks.length === 0) return []
   const draft = subject.migration.history.before(subject)
   const reached = new Set([
     ...own,
     ...dropped,
     ...own.flatMap((name) => partitionsOf(draft, name).map((each) => each.name)),
   ])
-  return locks.filter(({ table }) => !reached.has(table) && !isBelow(subject.migration.history.catalog, table, reached))
+  return locks.filter(({ table }) => !reached.has(table) && !isBelow(subject.migration.history, table, reached))
 }
 
 /** Whether the traced history leaves the table as a partition of one of `above`; code makes some that the text does not show. */
-function isBelow(catalog: Catalog | undefined, table: string, above: ReadonlySet<string>): boolean {
-  const found = catalog?.relations.find(({ name }) => textNameOf(name) === table)?.partitionOf
+function isBelow(history: HistorySubject, table: string, above: ReadonlySet<string>): boolean {
+  const found = relationSeen(history, table)?.partitionOf
   if (found === undefined) return false
   const parent = textNameOf(found)
-  return above.has(parent) || isBelow(catalog, parent, above)
+  return above.has(parent) || isBelow(history, parent, above)
 }
 
 /** Whether nothing else is done in the statement's transaction. */

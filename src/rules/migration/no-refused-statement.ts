@@ -5,6 +5,8 @@ import { showFiles } from '../next-step.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
+import { withSearchPath } from '../search-path.ts'
+import { outsideTransaction } from './outside-transaction.ts'
 import { earlyUses } from './new-enum-values.ts'
 import type { EarlyUse } from './new-enum-values.ts'
 import { isBetweenBeginAndCommit, partOfFile } from './split-file.ts'
@@ -27,7 +29,8 @@ export default defineRule({
     'migration fails in production, at the latest.',
   instead:
     'Put the statement where no transaction is around it: out of BEGIN … COMMIT; in goose a file with -- +goose NO ' +
-    'TRANSACTION; in golang-migrate and Prisma a file of its own. kei’s runner sends such a statement alone by ' +
+    'TRANSACTION, in Atlas one with -- atlas:txmode none; elsewhere a file of its own, which sqlx wants to begin with ' +
+    '-- no-transaction, and dbmate to say transaction:false. kei’s runner sends such a statement alone by ' +
     'itself, ' +
     'and commits a new enum value before the statement that uses it; elsewhere that one goes into a later file. ' +
     'A ROLLBACK in a migration undoes what the file did while the runner notes it as done: take it out.',
@@ -115,7 +118,7 @@ export default defineRule({
 
 function tooEarly({ subject, addedBy, value, type }: EarlyUse): Verdict {
   const { migration, statement, trace } = subject
-  const parts = [partOfFile(migration, statement.index, migration.statements.length, 2)]
+  const parts = [partOfFile(migration, statement.index, migration.statements.length, 2).draft]
   return {
     kind: 'finding',
     message:
@@ -127,7 +130,7 @@ function tooEarly({ subject, addedBy, value, type }: EarlyUse): Verdict {
     next: isBetweenBeginAndCommit(migration)
       ? 'Write COMMIT; BEGIN; before it, so that the value is committed first.'
       : `Use it in a migration of its own, which comes after the value is ` +
-        `committed.\n${showFiles(migration.history.newMigrations(parts))}`,
+        `committed.\n${showFiles(migration.history.newMigrations(withSearchPath(subject, parts)))}`,
   }
 }
 
@@ -181,7 +184,10 @@ function* refusedInCode(inner: readonly StatementSubject[]): Iterable<Verdict> {
 function around({ mode, layout }: RunnerScript): string {
   switch (mode) {
     case 'transaction':
-      return `${layout} opens one around this file`
+    case 'transaction-query':
+      return layout === 'flyway'
+        ? 'flyway opens one around this file or, where it knows the statement, refuses the file'
+        : `${layout} opens one around this file`
     case 'simple-query':
       return `${layout} sends this file as one string of several statements, which is one`
     case 'grouped':
@@ -190,10 +196,11 @@ function around({ mode, layout }: RunnerScript): string {
   }
 }
 
-function wayOut({ mode }: RunnerScript): string {
+function wayOut({ mode, layout }: RunnerScript): string {
   switch (mode) {
     case 'transaction':
-      return 'Begin the file with the line -- +goose NO TRANSACTION.'
+    case 'transaction-query':
+      return outsideTransaction(layout)
     case 'simple-query':
       return 'Move it to a migration of its own.'
     case 'grouped':

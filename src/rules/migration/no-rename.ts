@@ -1,6 +1,7 @@
+import { relationSeen } from '../relation-left.ts'
 import type { Evidence } from '../../findings/evidence.ts'
 import type { Fix } from '../../findings/fix.ts'
-import { quoteTextName, textNameOf } from '../../sql/identifier.ts'
+import { quoteTextName } from '../../sql/identifier.ts'
 import { textName, unqualified } from '../../sql/schema-draft.ts'
 import type { DraftTable } from '../../sql/schema-draft.ts'
 import { namesOf, statementOf } from '../../sql/statement.ts'
@@ -15,6 +16,7 @@ import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
 import type { Major, Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import { columnRecipe } from './column-twin.ts'
 import { isMadeHere, isReplaced, renamingOf, viewUnder } from './old-name.ts'
 import type { Renaming } from './old-name.ts'
@@ -25,6 +27,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterEnumStmt', 'RenameStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A table, view, column, type, enum value, function or schema that code uses is renamed',
@@ -106,9 +109,9 @@ export default defineRule({
       'table public.orders',
       'index public.orders_idx',
       'function public.sync_orders_sum_total()',
-      'trigger sync_orders_sum_total on public.orders',
+      'trigger zz_sync_orders_sum_total on public.orders',
       'function public.sync_orders_total_amount()',
-      'trigger sync_orders_total_amount on public.orders',
+      'trigger zz_sync_orders_total_amount on public.orders',
       'enum public.mood',
       'domain public.cents',
     ],
@@ -252,7 +255,7 @@ function shapeOf(subject: StatementSubject, { kind, from }: Renaming): LockShape
 
 function kindWord(subject: StatementSubject, table: string): string {
   const { history } = subject.migration
-  const seen = history.catalog?.relations.find(({ name }) => textNameOf(name) === table)?.kind
+  const seen = relationSeen(history, table)?.kind
   return history.before(subject).tables.get(table)?.kind ?? seen ?? 'table'
 }
 
@@ -270,7 +273,7 @@ function remedy(
           'Keep a view under the old name until no code says it: it can be read and, over a table, written. ' +
           'Grant on it ' +
           'what is granted on the renamed one, and drop it with a later release.',
-        instead: `${statement.text};\n${viewUnder(renaming.from, renaming.to, table)}`,
+        instead: `${statement.text};\n${viewUnder(subject, renaming.from, renaming.to, table)}`,
         then: [],
       })
     case 'type':
@@ -287,7 +290,7 @@ function remedy(
       return recipe(subject, {
         title: 'Keep the old name as a domain',
         says: 'Keep a domain under the old name until no code says it, and drop it with a later release.',
-        instead: `${statement.text};\nCREATE DOMAIN ${quoteTextName(renaming.from)} AS ${quoteTextName(renaming.to)};`,
+        instead: `${statement.text};\nCREATE DOMAIN ${nameInSql(subject, renaming.from)} AS ${nameInSql(subject, renaming.to)};`,
         then: [],
       })
     case 'function':

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { history, judgeExample } from '../../../test/contract/examples.ts'
+import { applyFix, history, judgeExample } from '../../../test/contract/examples.ts'
+import { withDatabase } from '../../../test/postgres.ts'
 import rule from './no-required-column.ts'
 
 const table = 'CREATE TABLE t (a int PRIMARY KEY);'
@@ -42,4 +43,27 @@ test.each([
   for (const how of ['text', 'trace'] as const) {
     expect((await find(how, 17, ...texts)).findings).toMatchObject([{ severity: 'error', fixes: [] }])
   }
+})
+
+test('the recipe has a place for the fill, which fails there while a row has no value', async () => {
+  const setup = 'CREATE TABLE w (id int PRIMARY KEY); INSERT INTO w SELECT generate_series(1, 100);'
+  const migrations = history(setup, 'ALTER TABLE w ADD COLUMN g int NOT NULL;')
+  const { findings } = await judgeExample(rule, migrations, 17, 'text')
+  expect(findings[0]?.evidence).toMatchObject([{ kind: 'measured', fails: '23502' }])
+  const [fix] = findings[0]?.fixes ?? []
+  const after = fix ? applyFix(migrations, fix) : []
+  const files = after.flatMap(({ file, text }) => (file.endsWith('.down.sql') ? [] : [text]))
+  const [made = '', added = '', fill = '', ...rest] = files
+  expect(fill).toContain('in batches')
+  await withDatabase(17, async (client) => {
+    await client.query(made)
+    await client.query(added)
+    await expect(client.query(fill)).rejects.toMatchObject({
+      code: 'P0001',
+      message: 'write here what gives the rows of w their g',
+    })
+    await client.query('UPDATE w SET g = id')
+    for (const text of [fill, ...rest]) await client.query(text)
+    await expect(client.query('INSERT INTO w VALUES (101)')).rejects.toMatchObject({ code: '23502' })
+  })
 })

@@ -5,14 +5,16 @@ import { nodeOf } from '../../sql/statement.ts'
 import { withConstraints } from '../added-constraint.ts'
 import { alterCommands } from '../alter-command.ts'
 import { domainOf } from '../domain.ts'
+import { unqualified } from '../../sql/schema-draft.ts'
+import { fileWords } from '../next-step.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import { placeOfStatement } from '../place.ts'
 import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
-import type { StatementSubject } from '../subject.ts'
+import type { MigrationDraft, StatementSubject } from '../subject.ts'
 import { holdsNoRows, usedTable } from '../used-table.ts'
 import { isKey, notNullAndKeys, readColumn } from './added-column.ts'
-import type { AddedColumn } from './added-column.ts'
+import type { AddedColumn, WrittenColumn } from './added-column.ts'
 import { serialTypes } from '../../sql/serial-types.ts'
 
 export default defineRule({
@@ -21,6 +23,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured'],
   summary: 'ADD COLUMN … NOT NULL without a default on a table in use',
@@ -176,11 +179,29 @@ function remedy(subject: StatementSubject, added: AddedColumn): { next: string; 
     says:
       `If a constant is right for the rows that are there, give it as DEFAULT: that is instant. Else only you know the ` +
       `value of ${name}: add the column without NOT NULL and release code that writes it, then fill the old rows of ` +
-      `${table.printed} in batches. What follows makes it NOT NULL; it fails, and changes nothing, while a row has no value:`,
+      `${table.printed} in batches, in the place that is marked for it. It fails there while a row has no value:`,
     instead: withConstraints(
       subject.statement,
       demands.map((demand) => [demand, []]),
     ),
-    then: notNullAndKeys(written),
+    then: [fill(written), ...notNullAndKeys(written)],
+    back: 'as before',
   })
+}
+
+/** The place of what only its author can write. It runs where no row lacks a value. */
+function fill({ column, name, tableText, table }: WrittenColumn): MigrationDraft {
+  const message = `write here what gives the rows of ${table.name} their ${name}`.replaceAll("'", "''")
+  return {
+    name: fileWords(`fill_${name}_of_${unqualified(table.name)}`),
+    up: `-- Give the old rows their ${name} here, in batches, each committed.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM ${tableText} WHERE ${column} IS NULL) THEN
+    RAISE EXCEPTION '${message.replaceAll('%', '%%')}';
+  END IF;
+END $$;`,
+    down: `-- The values of ${name} go with the column.`,
+    outsideTransaction: false,
+  }
 }

@@ -155,10 +155,38 @@ describe('the recipe', () => {
     )
     const { findings } = await judgeExample(rule, migrations, 17, 'trace')
     const [fix] = findings[0]?.fixes ?? []
-    expect(fix?.newFiles[0]?.text).toContain("pg_relation_size('t')")
+    expect(fix?.newFiles[0]?.text).toContain("SELECT 't'::regclass::oid")
     // The validation that follows fails where a row was left.
     const after = fix && (await judgeExample(rule, applyFix(migrations, fix), 17, 'trace'))
     expect(after?.findings).toEqual([])
+  })
+
+  test('keeps the table’s own triggers from firing for the rows that it fills', async () => {
+    const migrations = history(
+      'CREATE TABLE t (id int PRIMARY KEY, a int); INSERT INTO t VALUES (1, 1);' +
+        'CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION $_$fired$_$; END$$;' +
+        'CREATE TRIGGER z BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();' +
+        'CREATE TRIGGER y AFTER UPDATE ON t FOR EACH STATEMENT EXECUTE FUNCTION f();' +
+        'CREATE TRIGGER x AFTER DELETE ON t FOR EACH STATEMENT EXECUTE FUNCTION f();' +
+        'ALTER TABLE t ENABLE ALWAYS TRIGGER y; CREATE TRIGGER w BEFORE UPDATE OF a ON t FOR EACH ROW EXECUTE FUNCTION f();' +
+        'CREATE TRIGGER v BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE t DISABLE TRIGGER v;' +
+        'CREATE TRIGGER u BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f(); DROP TRIGGER u ON t;',
+      'ALTER TABLE t ADD c uuid NOT NULL DEFAULT gen_random_uuid();',
+    )
+    const { findings } = await judgeExample(rule, migrations, 17, 'trace')
+    const [fix] = findings[0]?.fixes ?? []
+    expect(findings[0]?.next).toContain('So that the triggers z, y of the table cannot change the old rows')
+    expect(fix?.newFiles[0]?.text).toContain('ENABLE TRIGGER z, ENABLE ALWAYS TRIGGER y;')
+    // A trigger that fires, or a row that was left, would stop it.
+    const after = fix && (await judgeExample(rule, applyFix(migrations, fix), 17, 'trace'))
+    expect(after?.findings).toEqual([])
+  })
+
+  test('is said in words for a table that others inherit from', async () => {
+    for (const child of ['CREATE TABLE u () INHERITS (t);', 'CREATE TABLE u (LIKE t); ALTER TABLE u INHERIT t;']) {
+      const { findings } = await byText([`${table} ${child}`, 'ALTER TABLE t ADD c uuid DEFAULT gen_random_uuid();'])
+      expect(findings).toMatchObject([{ fixes: [], next: expect.stringContaining('of each table below') as string }])
+    }
   })
 
   test('is shown without a fix for goose, a partitioned table, a CHECK beside it, and code', async () => {

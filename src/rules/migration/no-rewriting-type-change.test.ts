@@ -166,6 +166,57 @@ describe('the recipe', () => {
       'ALTER TABLE app."T" ALTER COLUMN "A" TYPE int USING "A"::int + "T".b;',
       ['table app."T"'],
     ],
+    'a default, a CHECK, a foreign key and indexes': [
+      'CREATE TABLE r (id int PRIMARY KEY); INSERT INTO r VALUES (1);' +
+        'CREATE TABLE t (a int NOT NULL DEFAULT 1 CHECK (a > 0 AND abs(a) < 9) REFERENCES r ON DELETE CASCADE, b int, UNIQUE (b, a));' +
+        'CREATE INDEX i ON t (b DESC, a) WHERE a > 0; CREATE INDEX j ON t (abs(a)) INCLUDE (b); INSERT INTO t VALUES (1, 2);',
+      to('bigint'),
+      ['index public.i_old', 'index public.j_old', 'table public.t'],
+    ],
+    'a key that others reference, and the table itself': [
+      'CREATE TABLE t (a int PRIMARY KEY, b int REFERENCES t); INSERT INTO t VALUES (1, 1);' +
+        'CREATE TABLE r (x int, y int, FOREIGN KEY (x) REFERENCES t ON UPDATE CASCADE DEFERRABLE); ALTER TABLE r ADD CONSTRAINT s FOREIGN KEY (y) REFERENCES t (a) NOT VALID;',
+      to('bigint'),
+      ['table public.t'],
+    ],
+    'a default that the statement takes away and sets': [
+      "CREATE TYPE e AS ENUM ('x', 'y'); CREATE TABLE t (a text DEFAULT 'x', b int PRIMARY KEY); INSERT INTO t VALUES ('y', 1);",
+      "ALTER TABLE t ALTER a DROP DEFAULT, ALTER a TYPE e USING a::e, ALTER a SET DEFAULT 'x';",
+      ['table public.t'],
+    ],
+    'a sequence that the column owns': [
+      'CREATE SEQUENCE s; CREATE TABLE t (a int NOT NULL, b int); ALTER SEQUENCE s OWNED BY t.a;' +
+        "ALTER TABLE ONLY t ALTER COLUMN a SET DEFAULT nextval('s'::regclass); ALTER TABLE ONLY t ADD CONSTRAINT k PRIMARY KEY (a);",
+      to('bigint'),
+      ['table public.t'],
+    ],
+    'a partitioned table': [
+      'CREATE TABLE t (a int NOT NULL DEFAULT 3 CHECK (a > 0), b int) PARTITION BY LIST (b); CREATE TABLE p PARTITION OF t DEFAULT; INSERT INTO t VALUES (1, 2);',
+      to('bigint'),
+      ['partitioned table public.t', 'table public.p'],
+    ],
+    'json, which has no =': [
+      "CREATE TABLE t (a text, b int PRIMARY KEY); INSERT INTO t VALUES ('{}', 1);",
+      to('json USING a::json'),
+      ['table public.t'],
+    ],
+    'fewer digits by USING': [
+      'CREATE TABLE t (a numeric(9, 4), b int); INSERT INTO t VALUES (1.2345, 1);',
+      to('numeric(9, 2) USING a * 1.1'),
+      ['table public.t'],
+    ],
+    'a table with triggers': [
+      'CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.a := NEW.a * 2; RETURN NEW; END$$;' +
+        'CREATE TABLE t (a int, b int PRIMARY KEY); INSERT INTO t VALUES (1, 1);' +
+        'CREATE TRIGGER z BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();',
+      to('bigint'),
+      ['table public.t'],
+    ],
+    'times of a zone that the file sets': [
+      'CREATE TABLE t (a timestamp, b int); INSERT INTO t VALUES (now(), 1);',
+      `SET LOCAL timezone = 'Europe/Paris'; ${to('timestamptz')}`,
+      ['table public.t'],
+    ],
     'a table without a key': [
       'CREATE TABLE t (a int NOT NULL); INSERT INTO t VALUES (1), (2);',
       to('bigint'),
@@ -187,17 +238,141 @@ describe('the recipe', () => {
   })
 
   test.each([
-    ['a foreign key', `CREATE TABLE r (x int PRIMARY KEY); ${column('int REFERENCES r')}`, 'foreign keys'],
+    ['a view', `${column('int')} CREATE VIEW w AS SELECT a FROM t;`, 'the view w uses a'],
+    ['a view of all columns', `${column('int')} CREATE VIEW w AS SELECT * FROM t;`, 'the view w uses a'],
     [
-      'a key that others reference',
-      `${column('int UNIQUE')} CREATE TABLE r (x int REFERENCES t (a));`,
-      'foreign keys to it',
+      'a generated column',
+      'CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED);',
+      'the generated column b is computed from a',
     ],
-    ['a default', column('int DEFAULT 1'), 'its default'],
-    ['an index of two columns', column('int', 'CREATE INDEX ON t (a, b);'), 'its other indexes'],
-    ['a CHECK', column('int CHECK (a > 0)'), 'its CHECK constraints'],
-  ])('with %s is shown and not made', async (_, setup, words) => {
+    ['a policy', `${column('int')} CREATE POLICY p ON t USING (a > 0);`, 'the policy p names a'],
+    [
+      'a trigger that names the column',
+      `${column('int')} CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$;
+       CREATE TRIGGER z BEFORE UPDATE OF a ON t FOR EACH ROW EXECUTE FUNCTION f();`,
+      'the trigger z names a',
+    ],
+  ])('with %s says that PostgreSQL refuses it, and what stands against a recipe', async (_, setup, words) => {
+    const migrations = history(setup, to('bigint'))
+    const { findings } = await judgeExample(rule, migrations, 17, 'text')
+    const refused = {
+      message: `PostgreSQL refuses ALTER COLUMN a TYPE (0A000): ${words}`,
+      next: expect.stringContaining(words) as string,
+      fixes: [],
+    }
+    expect(findings).toMatchObject([refused])
+    const traced = await judgeExample(rule, migrations, 17, 'trace', undefined, '0A000')
+    expect(traced.findings).toMatchObject([refused])
+  })
+
+  test.each([
+    ['a view of another column', `${column('int')} CREATE VIEW w AS SELECT b FROM t;`],
+    [
+      'a view of another table’s column',
+      `${column('int')} CREATE TABLE u (x int, c int); CREATE VIEW w AS SELECT u.c AS a, t.b FROM t JOIN u ON u.x = t.b;`,
+    ],
+    ['a view that is gone', `${column('int')} CREATE VIEW w AS SELECT a FROM t; DROP VIEW w;`],
+    [
+      'a star from before the column',
+      'CREATE TABLE t (b int); CREATE VIEW w AS SELECT * FROM t; ALTER TABLE t ADD a int;',
+    ],
+  ])('with %s nothing is refused', async (_, setup) => {
+    const { findings } = await byTrace([setup, to('bigint')])
+    expect(findings).toMatchObject([{ message: expect.stringContaining('writes all of') as string }])
+    expect((await byText([setup, to('bigint')])).findings).toMatchObject([
+      { message: expect.stringContaining('writes all of') as string },
+    ])
+  })
+
+  test.each([
+    ['an identity with options', 'CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY (START 5));', 'has options'],
+    ['a generated column', 'CREATE TABLE t (b int, a int GENERATED ALWAYS AS (b) STORED);', 'a is a generated column'],
+    ['LIKE', 'CREATE TABLE u (a int CHECK (a > 0)); CREATE TABLE t (LIKE u INCLUDING ALL);', 'made LIKE another'],
+    ['a child', `${column('int')} CREATE TABLE u () INHERITS (t);`, 'inheritance tree'],
+    ['an exclusion constraint', column('int', 'ALTER TABLE t ADD EXCLUDE (a WITH =);'), 'more than a key'],
+    ['a deferrable key', column('int UNIQUE DEFERRABLE'), 'more than a key'],
+    [
+      'a partitioned table with an index',
+      'CREATE TABLE t (a int, b int) PARTITION BY LIST (b); CREATE TABLE p PARTITION OF t DEFAULT; CREATE INDEX i ON t (a);',
+      'indexes on a have to be built for each partition',
+    ],
+    ['a column of the name', column('int', 'ALTER TABLE t ADD a_new int;'), 'there is a column a_new'],
+    [
+      'a foreign key of a partitioned table',
+      `${column('int UNIQUE')} CREATE TABLE r (x int REFERENCES t (a)) PARTITION BY LIST (x);`,
+      'the foreign key r_x_fkey of r',
+    ],
+    [
+      'a CHECK from before a rename',
+      'CREATE TABLE t (c int CHECK (c > 0), b int); ALTER TABLE t RENAME c TO a;',
+      'the constraint t_c_check',
+    ],
+    [
+      'a default in code',
+      'CREATE TABLE t (a int, b int); DO $$ BEGIN ALTER TABLE t ALTER a SET DEFAULT 5; END $$;',
+      'stands in code',
+    ],
+  ])('with %s is said in words', async (_, setup, words) => {
     const { findings } = await byText([setup, to('bigint')])
     expect(findings).toMatchObject([{ fixes: [], next: expect.stringContaining(words) as string }])
+    expect(findings[0]?.next).not.toContain('RENAME COLUMN')
+  })
+
+  test.each([
+    [
+      'another command about the column',
+      'ALTER TABLE t ALTER a TYPE bigint, ADD CHECK (a > 0);',
+      'another command about a',
+    ],
+    ['a USING that may differ each time', 'ALTER TABLE t ALTER a TYPE bigint USING a + random()::int;', 'random()'],
+  ])('with %s is said in words', async (_, statement, words) => {
+    const { findings } = await byText([column('int'), statement])
+    expect(findings).toMatchObject([{ fixes: [], next: expect.stringContaining(words) as string }])
+  })
+})
+
+test('tables that a foreign key joins to it are named, by the text and with a trace', async () => {
+  const texts = ['CREATE TABLE t (a int PRIMARY KEY); CREATE TABLE r (x int REFERENCES t);', to('bigint')]
+  for (const [found, name] of [
+    [await byText(texts), 'r'],
+    [await byTrace(texts), 'public.r'],
+  ] as const) {
+    const message = expect.stringContaining(`and so do those of ${name}, by a foreign key`) as string
+    expect(found.findings).toMatchObject([{ message }])
+  }
+})
+
+test('a lock on an index that is built anew is said once', async () => {
+  const { findings } = await byTrace(['CREATE TABLE t (a int PRIMARY KEY);', to('bigint')])
+  const [evidence] = findings[0]?.evidence ?? []
+  const locks = evidence?.kind === 'trace' ? evidence.locks.map(({ mode, relation }) => `${mode} ${relation}`) : []
+  expect(new Set(locks).size).toBe(locks.length)
+  expect(locks).toContain('ACCESS EXCLUSIVE public.t_pkey')
+})
+
+describe('USING … AT TIME ZONE of UTC', () => {
+  test.each([
+    ['timestamp', "timestamptz USING a AT TIME ZONE 'UTC'"],
+    ['timestamptz', "timestamp USING a AT TIME ZONE 'utc'"],
+  ])('of a %s becomes the change without it, which writes nothing', async (from, type) => {
+    const migrations = history(`${column(from)} INSERT INTO t VALUES (now(), 1);`, to(type))
+    for (const major of [16, 17, 18] as const) {
+      const { findings } = await judgeExample(rule, migrations, major, 'trace')
+      const [fix] = findings[0]?.fixes ?? []
+      if (fix === undefined) throw new Error('no fix')
+      expect(fix.edits[0]?.text).toMatch(/^SET LOCAL TimeZone = 'UTC';\nALTER TABLE t ALTER COLUMN a TYPE \w+;$/)
+      expect((await judgeExample(rule, applyFix(migrations, fix), major, 'trace')).findings).toEqual([])
+    }
+  })
+
+  test('with an index, a CHECK or of another zone the column is replaced', async () => {
+    for (const [setup, zone] of [
+      [column('timestamp', index), 'UTC'],
+      [column("timestamp CHECK (a > '2000-01-01')"), 'UTC'],
+      [column('timestamp'), 'Europe/Paris'],
+    ] as const) {
+      const { findings } = await byText([setup, to(`timestamptz USING a AT TIME ZONE '${zone}'`)])
+      expect(findings[0]?.next).toContain('RENAME COLUMN a_new TO a')
+    }
   })
 })

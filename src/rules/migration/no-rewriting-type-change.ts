@@ -12,6 +12,8 @@ import { typeText } from '../type-fit.ts'
 import type { ColumnType } from '../type-fit.ts'
 import { holdsNoRows, usedTable, wasRead } from '../used-table.ts'
 import type { UsedTable } from '../used-table.ts'
+import { foreignKeyPartners } from './type-change-partners.ts'
+import { refusals } from './type-change-refused.ts'
 import { typeChangeEffect } from './type-change-effect.ts'
 import type { TypeChangeEffect } from './type-change-effect.ts'
 import { typeChangeRecipe } from './type-change-recipe.ts'
@@ -23,8 +25,9 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
-  needs: ['measured', 'trace'],
+  needs: ['measured', 'trace', 'source'],
   summary: 'ALTER COLUMN … TYPE that writes or reads every row of a table in use',
   why:
     'A new type leaves the rows as they are only where each value is stored the same way in both: a longer varchar, ' +
@@ -172,6 +175,51 @@ export default defineRule({
       scans: ['public.t'],
     },
     {
+      says: 'A view that uses the column makes PostgreSQL refuse it.',
+      setup: 'CREATE TABLE t (a int); CREATE VIEW v AS SELECT a FROM t;',
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
+      fails: '0A000',
+    },
+    {
+      says: 'So do a generated column that is computed from it,',
+      setup: 'CREATE TABLE t (a int, b int GENERATED ALWAYS AS (a * 2) STORED);',
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
+      fails: '0A000',
+    },
+    {
+      says: 'a trigger that names it,',
+      setup:
+        'CREATE TABLE t (a int); CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$; ' +
+        'CREATE TRIGGER z BEFORE UPDATE OF a ON t FOR EACH ROW EXECUTE FUNCTION f();',
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
+      fails: '0A000',
+    },
+    {
+      says: 'a policy,',
+      setup: 'CREATE TABLE t (a int); CREATE POLICY p ON t USING (a > 0);',
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
+      fails: '0A000',
+    },
+    {
+      says: 'a partition key,',
+      setup: 'CREATE TABLE t (a int) PARTITION BY LIST (a);',
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
+      fails: '42P16',
+    },
+    {
+      says: 'and a partition’s parent.',
+      setup: 'CREATE TABLE t (a int, b int) PARTITION BY LIST (b); CREATE TABLE p PARTITION OF t DEFAULT;',
+      statement: 'ALTER TABLE p ALTER COLUMN a TYPE bigint',
+      fails: '42P16',
+    },
+    {
+      says: 'Without the USING it does the same under UTC, and leaves the rows as they are; from timestamptz too.',
+      setup: "CREATE TABLE t AS SELECT now() AS a; SET timezone = 'UTC';",
+      statement: 'ALTER TABLE t ALTER COLUMN a TYPE timestamp',
+      rewrites: [],
+      scans: [],
+    },
+    {
       says: 'A table that a foreign key joins to it is locked as well.',
       setup: 'CREATE TABLE r (a int PRIMARY KEY); CREATE TABLE t (a int REFERENCES r);',
       statement: 'ALTER TABLE t ALTER COLUMN a TYPE bigint',
@@ -195,6 +243,18 @@ export default defineRule({
         yield { kind: 'unknown', needs: 'a trace', file: subject.migration.file }
         continue
       }
+      const refused = refusalOf(subject, table, name)
+      if (refused !== undefined) {
+        yield {
+          kind: 'finding',
+          at: placeOfStatement(subject),
+          evidence: [{ kind: 'source', text: refused.evidence ?? command.text }],
+          message: `PostgreSQL refuses ALTER COLUMN ${name} TYPE (${refused.sqlstate}): ${refused.cause}`,
+          identity: `${table.name}.${name}`,
+          ...typeChangeRecipe(subject, { table, command, effect: { kind: 'rewrite' } }),
+        }
+        continue
+      }
       const definition = nodeOf(command.node.def, 'ColumnDef')
       const to = { type: typeNameOf(definition?.typeName), modifiers: modifiersOf(definition?.typeName) }
       const from = table.declared?.columns.find((column) => column.name === name)
@@ -202,7 +262,9 @@ export default defineRule({
         t: table.printed,
       })
       const seen = observation && traceEvidence(major, observation)
-      const waits = `while ${whomItBlocks(mode)} waits (${mode})`
+      const partners = foreignKeyPartners(subject, table, name).names
+      const joined = partners.length === 0 ? '' : `, and so do those of ${partners.join(', ')}, by a foreign key`
+      const waits = `while ${whomItBlocks(mode)} waits (${mode})${joined}`
       yield {
         kind: 'finding',
         // On the shadow it did nothing; in production it may.
@@ -216,6 +278,30 @@ export default defineRule({
     }
   },
 })
+
+/** Why the server refused it on the shadow or, where nothing ran, would by what the text shows. */
+function refusalOf(
+  subject: StatementSubject,
+  table: UsedTable,
+  column: string,
+): { sqlstate: string; cause: string; evidence?: string } | undefined {
+  const { trace } = subject
+  if (trace?.status === 'traced') return undefined
+  const [first, ...others] = refusals(subject, table, column)
+  const causes = first === undefined ? undefined : [first, ...others].join(', ')
+  if (trace?.status !== 'failed') return causes === undefined ? undefined : { sqlstate: stateOf(first), cause: causes }
+  const { sqlstate = '', cause } = trace
+  if (sqlstate !== notSupported && sqlstate !== invalidDefinition) return undefined
+  return { sqlstate, cause: causes ?? cause, evidence: cause }
+}
+
+const notSupported = '0A000'
+const invalidDefinition = '42P16'
+
+/** Views, generated columns and the like are of the first kind, partitions and their keys of the second. */
+function stateOf(refusal: string | undefined): string {
+  return / (?:belongs to|is part of) /.test(refusal ?? '') ? invalidDefinition : notSupported
+}
 
 /** What the shadow showed, where there was one, else what the text says. */
 function settled(

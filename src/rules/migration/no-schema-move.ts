@@ -1,5 +1,5 @@
+import { relationSeen } from '../relation-left.ts'
 import type { Fix } from '../../findings/fix.ts'
-import { quoteTextName, textNameOf } from '../../sql/identifier.ts'
 import { schemaOfTextName } from '../../sql/schema-draft.ts'
 import { statementOf } from '../../sql/statement.ts'
 import { effectOn } from '../effect.ts'
@@ -10,6 +10,7 @@ import { placeOfStatement } from '../place.ts'
 import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import { isMadeHere, isReplaced, renamingOf, viewUnder } from './old-name.ts'
 import type { Renaming } from './old-name.ts'
 
@@ -19,6 +20,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterObjectSchemaStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A table, view, type or function that code uses moves to another schema',
@@ -121,7 +123,7 @@ export default defineRule({
 function wordOf(subject: StatementSubject, { kind, from }: Renaming): string {
   if (kind !== 'relation') return `the ${kind}`
   const { history } = subject.migration
-  const seen = history.catalog?.relations.find(({ name }) => textNameOf(name) === from)?.kind
+  const seen = relationSeen(history, from)?.kind
   return `the ${history.before(subject).tables.get(from)?.kind ?? seen ?? 'table'}`
 }
 
@@ -134,7 +136,7 @@ function remedy(subject: StatementSubject, { kind, from, to }: Renaming): { next
         'Leave a view under the old name until no code uses it: it can be read and, over a table, written. Grant ' +
         'on it ' +
         'what is granted on the table, and USAGE on the new schema; drop it with a later release.',
-      instead: `${statement.text};\n${viewUnder(from, to, migration.history.before(subject).tables.get(from))}`,
+      instead: `${statement.text};\n${viewUnder(subject, from, to, migration.history.before(subject).tables.get(from))}`,
       then: [],
     })
   }
@@ -142,7 +144,7 @@ function remedy(subject: StatementSubject, { kind, from, to }: Renaming): { next
     return recipe(subject, {
       title: 'Leave a domain under the old name',
       says: 'Leave a domain under the old name until no code uses it, and drop it with a later release.',
-      instead: `${statement.text};\nCREATE DOMAIN ${quoteTextName(from)} AS ${quoteTextName(to)};`,
+      instead: `${statement.text};\nCREATE DOMAIN ${nameInSql(subject, from)} AS ${nameInSql(subject, to)};`,
       then: [],
     })
   }

@@ -13,6 +13,7 @@ import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
 import type { Major, Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import { holdsNoRows, usedTable } from '../used-table.ts'
 import type { UsedTable } from '../used-table.ts'
 import { storageOf } from './storage.ts'
@@ -24,6 +25,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A change of how a table in use is stored, which writes all of it anew',
@@ -174,7 +176,7 @@ function* checkTable(subject: StatementSubject, commands: readonly AlterTableCmd
       at: placeOfStatement(subject),
       evidence: [observation ? traceEvidence(major, observation) : measured(shapes[what], major, { t: table.printed })],
       message: `ALTER TABLE … ${what} writes all of ${table.printed} anew while ${whomItBlocks(mode)} waits (${mode})`,
-      next: wayOut(what, quoteTextName(table.name), command, major),
+      next: wayOut(what, nameInSql(subject, table.name), command, major),
       identity: `${table.name} ${what}`,
     }
   }
@@ -216,8 +218,8 @@ function wayOut(what: Storing, table: string, { name }: AlterTableCmd, major: Ma
     case 'SET UNLOGGED':
       return (
         `There is no way to do that while others use the table. Make a new table as it should be, fill it in batches ` +
-        `while a trigger on ${table} keeps both in step, and let it take the old one’s place by renames in one ` +
-        `transaction. ${ignore}`
+        `while a trigger on ${table} keeps both in step, see that no row is missing, and let it take the old one’s ` +
+        `place by renames in one transaction. ${ignore}`
       )
     case 'SET TABLESPACE':
       return `pg_repack moves it while it is used: pg_repack --table=${table} --tablespace=${name ?? ''} --moveidx\n${ignore}`

@@ -17,6 +17,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['TruncateStmt'],
   about: 'change',
   destructive: true,
   needs: ['source', 'trace'],

@@ -68,3 +68,14 @@ describe('finds', () => {
     expect(await messages(sql)).toEqual([message])
   })
 })
+
+test('names are written as pg_dump and PostgreSQL read them', async () => {
+  const made = 'CREATE SCHEMA s; CREATE TABLE s."Order" ("odd.name" int);'
+  const texts = [made, 'DELETE FROM s."Order";', 'UPDATE s."Order" SET "odd.name" = 1;']
+  const { findings } = await judgeExample(rule, history(...texts), 17, 'text')
+  expect(findings).toMatchObject([
+    { message: 'DELETE without WHERE destroys every row of s."Order"' },
+    { message: 'UPDATE without WHERE overwrites "odd.name" in every row of s."Order"' },
+  ])
+  for (const { next } of findings) expect(next).toContain(`--table='s."Order"'`)
+})

@@ -1,10 +1,12 @@
 import type { ColumnRef, DeleteStmt, Node, RangeVar, UpdateStmt } from '@pgsql/types'
+import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
 import { namesOf, nodeOf } from '../../sql/statement.ts'
 import { findNodes } from '../../sql/walk.ts'
 import { acknowledge, dumpCommand } from '../acknowledgement.ts'
 import { isUnused } from '../drops.ts'
 import { isNewObject } from '../new-objects.ts'
+import { printedName } from '../object-name.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
@@ -16,6 +18,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['DeleteStmt', 'UpdateStmt', 'InsertStmt', 'SelectStmt', 'MergeStmt'],
   about: 'change',
   destructive: true,
   needs: ['source'],
@@ -86,7 +89,6 @@ export default defineRule({
   ],
   *check(subject) {
     const { tag, node } = subject.statement
-    if (!statements.has(tag)) return
     const deletes = findNodes(node, 'DeleteStmt').filter(
       // What a WITH returns goes on: rows that are moved are not lost.
       (each) => tag === 'DeleteStmt' || returned(each).length === 0,
@@ -95,8 +97,6 @@ export default defineRule({
     for (const each of findNodes(node, 'UpdateStmt')) yield* judgeUpdate(subject, each)
   },
 })
-
-const statements: ReadonlySet<string> = new Set(['DeleteStmt', 'UpdateStmt', 'InsertStmt', 'SelectStmt', 'MergeStmt'])
 
 function returned(statement: DeleteStmt): readonly Node[] {
   return statement.returningClause?.exprs ?? []
@@ -110,11 +110,11 @@ function* judgeDelete(subject: StatementSubject, change: DeleteStmt): Iterable<V
     kind: 'finding',
     at: placeOfStatement(subject),
     evidence: [{ kind: 'source', text: subject.statement.text }],
-    message: `DELETE ${reach} destroys every row of ${table}`,
+    message: `DELETE ${reach} destroys every row of ${quoteTextName(table)}`,
     next: acknowledge(
       subject,
       'no-unfiltered-change',
-      `Write the condition that is meant. If every row is, keep what may be asked for again: ${dumpCommand([table])}.`,
+      `Write the condition that is meant. If every row is, keep what may be asked for again: ${dumpCommand([printedName(table)])}.`,
     ),
     identity: `DELETE ${table}`,
   }
@@ -136,12 +136,12 @@ function* judgeUpdate(subject: StatementSubject, change: UpdateStmt): Iterable<V
     severity: 'warning',
     at: placeOfStatement(subject),
     evidence: [{ kind: 'source', text: subject.statement.text }],
-    message: `UPDATE ${reach} overwrites ${[...new Set(old)].join(', ')} in every row of ${table}`,
+    message: `UPDATE ${reach} overwrites ${[...new Set(old)].map(quoteIdentifier).join(', ')} in every row of ${quoteTextName(table)}`,
     next: acknowledge(
       subject,
       'no-unfiltered-change',
       'Write the condition that is meant. If every row is, keep the values before, in another column or by ' +
-        `${dumpCommand([table])}.`,
+        `${dumpCommand([printedName(table)])}.`,
     ),
     identity: `UPDATE ${table}`,
   }

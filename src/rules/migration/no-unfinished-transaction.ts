@@ -1,5 +1,5 @@
 import type { Fix } from '../../findings/fix.ts'
-import { boundaryOf } from '../../sql/transactions.ts'
+import { boundaryOf, opensTransaction } from '../../sql/transactions.ts'
 import { placeOfStatement } from '../place.ts'
 import { afterSemicolon } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
@@ -21,7 +21,8 @@ export default defineRule({
     'when the session ends, while its locks were held until then. Inside an open transaction BEGIN is only a ' +
     'warning, ' +
     'and the next COMMIT ends the outer transaction: what follows it runs in none, so a failure leaves half of the ' +
-    'file behind. In goose the outer transaction is the one that goose itself opens around the file.',
+    'file behind. In goose, Atlas, sqlx, dbmate and Flyway the outer ' +
+    'transaction is the one that they open around the file themselves.',
   instead:
     'Write each BEGIN with its COMMIT, one after the other, or neither: kei and goose open a transaction themselves, ' +
     'and golang-migrate and Prisma send the file as one string, which is one. Where a part must be on its own, ' +
@@ -78,7 +79,7 @@ export default defineRule({
   ],
   *check(migration) {
     let open: StatementSubject | undefined
-    let ownedByRunner = migration.mode === 'transaction'
+    let ownedByRunner = opensTransaction(migration.mode)
     for (const subject of migration.statements) {
       const boundary = boundaryOf(subject.statement)
       if (boundary === undefined) continue
@@ -93,7 +94,7 @@ export default defineRule({
         open = boundary.chain ? subject : undefined
       }
     }
-    if (open !== undefined && migration.mode !== 'transaction') yield unfinished(migration, open)
+    if (open !== undefined && !opensTransaction(migration.mode)) yield unfinished(migration, open)
   },
 })
 
@@ -122,8 +123,8 @@ function insideRunners(subject: StatementSubject): Verdict {
     at: placeOfStatement(subject),
     evidence: [{ kind: 'source', text: subject.statement.text }],
     next:
-      'Take BEGIN and COMMIT out; the file is one transaction without them. Where it must be several, begin the file ' +
-      'with the line -- +goose NO TRANSACTION.',
+      'Take BEGIN and COMMIT out; the file is one transaction without them. Where it must be several, write several ' +
+      'migrations.',
   }
 }
 

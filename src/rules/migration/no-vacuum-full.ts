@@ -16,6 +16,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['ClusterStmt', 'VacuumStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'VACUUM FULL or CLUSTER, which write a table anew while nobody can use it',

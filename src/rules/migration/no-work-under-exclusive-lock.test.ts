@@ -133,3 +133,63 @@ test('what a trace saw held is the evidence', async () => {
     },
   ])
 })
+
+describe('no way is written', () => {
+  test.each([
+    [
+      'CREATE INDEX',
+      'ALTER TABLE t ADD c int;\nCREATE INDEX ON u (n);',
+      'Do what its finding of require-concurrent-index says',
+    ],
+    [
+      'a foreign key',
+      'ALTER TABLE u ADD c int;\nALTER TABLE v ADD CONSTRAINT f2 FOREIGN KEY (id) REFERENCES t;',
+      'Do what its finding of require-not-valid-foreign-key says',
+    ],
+    [
+      'a second table whose file goes on with SET NOT NULL',
+      'ALTER TABLE t ADD c int;\nALTER TABLE u ADD c int;\nALTER TABLE u ALTER n SET NOT NULL;',
+      'line 3 would have to move, and is slow by itself',
+    ],
+    [
+      'triggers that are off',
+      'ALTER TABLE t ADD c int;\nALTER TABLE t DISABLE TRIGGER ALL;\nALTER TABLE u ADD c int;\nALTER TABLE t ENABLE TRIGGER ALL;',
+      'has to stay one transaction, because triggers of t are off from line 2 to line 4',
+    ],
+    [
+      'triggers that are off, between BEGIN and COMMIT',
+      'BEGIN;\nALTER TABLE t ADD c int;\nALTER TABLE t DISABLE TRIGGER ALL;\nALTER TABLE u ADD c int;\nALTER TABLE t ENABLE TRIGGER ALL;\nCOMMIT;',
+      'has to stay one transaction, because triggers of t are off from line 3 to line 5',
+    ],
+    [
+      'a constraint that comes back',
+      'ALTER TABLE v DROP CONSTRAINT fk;\nALTER TABLE u ADD c int;\n' +
+        'ALTER TABLE v ADD CONSTRAINT fk FOREIGN KEY (t_id) REFERENCES t NOT VALID;',
+      'because a constraint of v is missing from line 1 to line 3',
+    ],
+  ])('for %s', async (_, last, says) => {
+    const { findings } = await judgeExample(rule, history(tables, last), 17, 'text')
+    const [finding] = findings
+    expect(finding?.fixes).toEqual([])
+    expect(finding?.next).toContain(says)
+    expect(finding?.next).not.toContain('.sql\n')
+  })
+})
+
+test('a new file takes a part of the way back along where the whole of it is certain', async () => {
+  const migrations = [
+    ...history(tables, 'ALTER TABLE t ADD c int;\nALTER TABLE u ADD c int;'),
+    {
+      file: 'migrations/0002_step.down.sql',
+      text: 'ALTER TABLE u DROP COLUMN c;\nALTER TABLE t DROP COLUMN c;\n',
+      released: false,
+    },
+  ]
+  const { findings } = await judgeExample(rule, migrations, 17, 'text')
+  const [fix] = findings[0]?.fixes ?? []
+  const after = fix ? applyFix(migrations, fix) : []
+  expect(after.filter(({ file }) => file.endsWith('.down.sql')).map(({ text }) => text)).toEqual([
+    'ALTER TABLE t DROP COLUMN c;\n',
+    'ALTER TABLE u DROP COLUMN c;\n',
+  ])
+})

@@ -1,5 +1,7 @@
+import { tableWritten } from '../relation-left.ts'
 import type { Fix } from '../../findings/fix.ts'
 import { statementOf } from '../../sql/statement.ts'
+import { opensTransaction } from '../../sql/transactions.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import type { LockShapeName } from '../lock-table/lock-table.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
@@ -7,9 +9,10 @@ import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Major, Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
-import { bulkChangeOf } from './bulk-change.ts'
+import { firstBulkChange } from './bulk-change.ts'
 import { workOf } from './long-work.ts'
 import type { Work } from './long-work.ts'
+import { whyOneTransaction } from './one-transaction.ts'
 import { isBetweenBeginAndCommit, partOfFile, splitBefore } from './split-file.ts'
 import { tableLocks, writtenLocks } from './table-locks.ts'
 import type { TableLock } from './table-locks.ts'
@@ -43,8 +46,8 @@ export default defineRule({
       bad: 'ALTER TABLE orders ADD COLUMN note text;\nALTER TABLE customers ADD COLUMN note text;',
       at: 'ALTER TABLE customers ADD COLUMN note text',
       good: [
-        { file: '0001_add_note_to_orders.sql', sql: 'ALTER TABLE orders ADD COLUMN note text;' },
-        { file: '0002_add_note_to_customers.sql', sql: 'ALTER TABLE customers ADD COLUMN note text;' },
+        { file: '0001_add_note_to_orders.sql', text: 'ALTER TABLE orders ADD COLUMN note text;' },
+        { file: '0002_add_note_to_customers.sql', text: 'ALTER TABLE customers ADD COLUMN note text;' },
       ],
     },
     {
@@ -63,11 +66,11 @@ export default defineRule({
       bad: [
         {
           file: '0001_create_prices.sql',
-          sql: 'CREATE MATERIALIZED VIEW prices AS SELECT price FROM lines WITH NO DATA;',
+          text: 'CREATE MATERIALIZED VIEW prices AS SELECT price FROM lines WITH NO DATA;',
         },
         {
           file: '0002_add_note.sql',
-          sql: 'ALTER TABLE orders ADD COLUMN note text;\nREFRESH MATERIALIZED VIEW prices;',
+          text: 'ALTER TABLE orders ADD COLUMN note text;\nREFRESH MATERIALIZED VIEW prices;',
         },
       ],
       at: 'REFRESH MATERIALIZED VIEW prices',
@@ -144,8 +147,7 @@ function readFacts(subject: StatementSubject): Facts {
   const isExclusive = ({ table, mode }: TableLock) => mode === 'ACCESS EXCLUSIVE' && !isDroppedBy(subject, table)
   const taken = tableLocks(subject).filter(isExclusive)
   const exclusive = [...taken, ...writtenLocks(subject).filter(isExclusive)].map(({ table }) => table)
-  const isBulk = [subject, ...subject.inner].some((each) => bulkChangeOf(each) !== undefined)
-  return { taken, exclusive, work: workOf(subject), isBulk }
+  return { taken, exclusive, work: workOf(subject), isBulk: firstBulkChange(subject) !== undefined }
 }
 
 interface Held {
@@ -206,7 +208,7 @@ function cutsOf(subjects: readonly StatementSubject[]): number[] {
 function isDroppedBy({ statement, migration }: StatementSubject, table: string): boolean {
   const drop = statementOf(statement, 'DropStmt')
   if (drop?.removeType !== 'OBJECT_TABLE') return false
-  return !migration.history.schema.tables.some(({ name }) => name === table)
+  return tableWritten(migration.history, table) === undefined
 }
 
 function verdictOf(hazard: Hazard, cuts: readonly number[], major: Major): Verdict {
@@ -244,7 +246,7 @@ function verdictOf(hazard: Hazard, cuts: readonly number[], major: Major): Verdi
       ...held.map(({ lock, since }) => ({ at: placeOfStatement(since), message: `locks ${lock.printed}` })),
       ...further.map((each) => ({ at: placeOfStatement(each), message: 'and so does this' })),
     ],
-    ...remedy(subject, cuts),
+    ...remedy(hazard, cuts),
   }
 }
 
@@ -253,11 +255,24 @@ function shapeOf({ reads, shapes }: Work, [first]: readonly Held[]): LockShapeNa
 }
 
 /** Ends the transaction before every statement that must not be in it. */
-function remedy(subject: StatementSubject, cuts: readonly number[]): { next: string; fixes: Fix[] } {
+function remedy({ subject, what }: Hazard, cuts: readonly number[]): { next: string; fixes: Fix[] } {
   const { migration, statement } = subject
+  const other = what.kind === 'work' ? remedies[what.command] : undefined
+  if (other !== undefined) {
+    return { next: `Do what its finding of ${other} says: then it does not wait here, nor for this.`, fixes: [] }
+  }
   if (isBetweenBeginAndCommit(migration)) {
+    const reason = whyOneTransaction(migration, statement.index)
+    if (reason !== undefined) {
+      return {
+        next:
+          `The file has to stay one transaction, because ${reason}. Find a way that needs no such switch, or run it ` +
+          'at a quiet moment.',
+        fixes: [],
+      }
+    }
     const edit = { file: migration.file, start: statement.start, end: statement.start, text: 'COMMIT;\nBEGIN;\n' }
-    const isEditable = !migration.released && migration.mode !== 'transaction'
+    const isEditable = !migration.released && !opensTransaction(migration.mode)
     return {
       next: 'End the transaction before it and begin another:\n  COMMIT;\n  BEGIN;',
       fixes: isEditable ? [{ title: 'COMMIT before it', safety: 'review', edits: [edit], newFiles: [] }] : [],
@@ -266,10 +281,16 @@ function remedy(subject: StatementSubject, cuts: readonly number[]): { next: str
   const parts = cuts.map((from, position) =>
     partOfFile(migration, from, cuts[position + 1] ?? migration.statements.length, position + 2),
   )
-  const first = migration.statements[cuts[0] ?? 0] ?? subject
-  return splitBefore(first, {
+  return splitBefore(subject, {
     title: 'Split the file, so that each transaction locks one table',
     says: 'End the file before it and go on in a migration of its own, in another transaction.',
     parts,
   })
+}
+
+/** The rules that have a way to do the work without keeping anybody waiting. */
+const remedies: Readonly<Record<string, string>> = {
+  'CREATE INDEX': 'require-concurrent-index',
+  'ADD FOREIGN KEY': 'require-not-valid-foreign-key',
+  REINDEX: 'require-concurrent-reindex',
 }

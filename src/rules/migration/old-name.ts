@@ -1,10 +1,11 @@
 import type { Node, RangeVar } from '@pgsql/types'
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import { resolveName, textName } from '../../sql/schema-draft.ts'
 import type { DraftTable, SchemaDraft } from '../../sql/schema-draft.ts'
 import { namesOf, nodeOf, statementOf } from '../../sql/statement.ts'
 import type { Statement } from '../../sql/statement.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 
 /** What code names: a table or view, a column (`TABLE.COLUMN`), a type or domain, a function, a schema. */
 export type NamedKind = 'relation' | 'column' | 'type' | 'domain' | 'function' | 'schema'
@@ -200,8 +201,8 @@ function typeName(names: readonly Node[] | undefined): string {
 }
 
 /** A view that lets code go on using the name `from` for the relation that is now called `to`. */
-export function viewUnder(from: string, to: string, table: DraftTable | undefined): string {
+export function viewUnder(subject: StatementSubject, from: string, to: string, table: DraftTable | undefined): string {
   const columns = table?.columnsKnown ? table.columns.map(({ name }) => quoteIdentifier(name)).join(', ') : '*'
-  const view = `CREATE VIEW ${quoteTextName(from)} WITH (security_invoker = true)`
-  return `${view} AS SELECT ${columns} FROM ${quoteTextName(to)};`
+  const view = `CREATE VIEW ${nameInSql(subject, from)} WITH (security_invoker = true)`
+  return `${view} AS SELECT ${columns} FROM ${nameInSql(subject, to)};`
 }

@@ -1,7 +1,8 @@
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import { unqualified } from '../../sql/schema-draft.ts'
 import { fileWords } from '../next-step.ts'
 import { recipe } from '../recipe.ts'
+import { nameInSql } from '../search-path.ts'
 import type { Verdict } from '../rule.ts'
 import type { MigrationDraft, StatementSubject } from '../subject.ts'
 import { isFitProven } from './attached-partition.ts'
@@ -53,7 +54,7 @@ export function partitionCheckRecipe(
     }
   }
   const child = {
-    table: quoteTextName(attached.child),
+    table: nameInSql(subject, attached.child),
     constraint: quoteIdentifier(`${unqualified(attached.child)}_bound`),
   }
   const words = fileWords(unqualified(attached.child))
@@ -64,10 +65,10 @@ export function partitionCheckRecipe(
   }
   if (reads.rest !== undefined && rest !== undefined) {
     const constraint = quoteIdentifier(`${unqualified(rest.name)}_without_${unqualified(attached.child)}`)
-    checks.push({ table: quoteTextName(rest.name), constraint, condition: `NOT (${own})` })
+    checks.push({ table: nameInSql(subject, rest.name), constraint, condition: `NOT (${own})` })
   }
   const [first, ...others] = checks
-  const table = quoteTextName(attached.parent)
+  const table = nameInSql(subject, attached.parent)
   const dropped = checks.map((check) => `ALTER TABLE ${check.table} DROP CONSTRAINT ${check.constraint};`)
   const restored = checks.map(addValid)
   const steps: MigrationDraft[] = [

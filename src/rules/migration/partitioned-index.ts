@@ -1,12 +1,14 @@
 import type { Fix } from '../../findings/fix.ts'
+import { columnsInIndexName } from '../../sql/chosen-name.ts'
 import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
 import type { DraftTable } from '../../sql/schema-draft.ts'
-import { ownerOfIndex, schemaOfTextName, unqualified } from '../../sql/schema-draft.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { nodeOf } from '../../sql/statement.ts'
+import { constraintName } from '../constraint-name.ts'
 import { fileWords, indent } from '../next-step.ts'
 import { partitionsOf } from '../used-table.ts'
 import { recipe } from '../recipe.ts'
+import { nameInSql } from '../search-path.ts'
 import type { StatementSubject } from '../subject.ts'
 import { concurrentRemedy, indexInSchemaOf } from './concurrent-remedy.ts'
 import { splitAtRelation } from './statement-words.ts'
@@ -29,37 +31,43 @@ export function partitionedIndexRecipe(
   const note = 'The parent’s index becomes valid with the last one.'
   const make = (options: string, name: string, relation: string) =>
     `CREATE ${index.unique ? 'UNIQUE ' : ''}INDEX ${options}${name} ON ${relation}${parts?.tail ?? ''};`
-  const top = index.idxname ?? chosenName(table, index)
+  const taken: string[] = []
+  const chosen = (relation: string) => {
+    const name = constraintName(draft, relation, columnsInIndexName(index), 'idx', taken)
+    taken.push(name)
+    return name
+  }
+  const top = index.idxname ?? chosen(table)
   // A foreign table cannot be indexed.
   const partitions = partitionsOf(draft, table).filter(({ kind }) => kind !== 'foreign table')
   if (partitions.every(({ kind }) => kind === 'partitioned table')) {
-    const [parent, own] = [quoteTextName(table), quoteIdentifier(top)]
+    const [parent, own] = [nameInSql(subject, table), quoteIdentifier(top)]
     const lines = [
       make('', own, `ONLY ${parent}`),
       make('CONCURRENTLY ', 'PARTITION_INDEX', 'PARTITION'),
-      `ALTER INDEX ${indexInSchemaOf(table, top)} ATTACH PARTITION PARTITION_INDEX;`,
+      `ALTER INDEX ${indexInSchemaOf(subject, table, top)} ATTACH PARTITION PARTITION_INDEX;`,
     ]
     return { next: `${what}. ${note} For each partition:\n${indent(lines.join('\n'))}`, fixes: [] }
   }
 
   const names = new Map([[table, top]])
-  const parents = [make('', quoteIdentifier(top), `ONLY ${parts?.relation ?? quoteTextName(table)}`)]
+  const isPlain = index.relation?.schemaname !== undefined || nameInSql(subject, table) === quoteTextName(table)
+  const relationText = isPlain && parts ? parts.relation : nameInSql(subject, table)
+  const parents = [make('', quoteIdentifier(top), `ONLY ${relationText}`)]
   const leaves: { name: string; text: string }[] = []
   const attachments: string[] = []
-  let namesAreFree = true
   for (const partition of partitions) {
     const { name: relation, partitionOf: parent = '' } = partition
     const standing = sameIndex(partition, index)
-    const name = standing ?? chosenName(relation, index)
+    const name = standing ?? chosen(relation)
     names.set(relation, name)
     if (standing === undefined) {
-      if (ownerOfIndex(draft, schemaOfTextName(relation), name) || Buffer.byteLength(name) > 63) namesAreFree = false
       const own = quoteIdentifier(name)
-      if (partition.kind === 'partitioned table') parents.push(make('', own, `ONLY ${quoteTextName(relation)}`))
-      else leaves.push({ name, text: make('CONCURRENTLY ', own, quoteTextName(relation)) })
+      if (partition.kind === 'partitioned table') parents.push(make('', own, `ONLY ${nameInSql(subject, relation)}`))
+      else leaves.push({ name, text: make('CONCURRENTLY ', own, nameInSql(subject, relation)) })
     }
-    const above = indexInSchemaOf(parent, names.get(parent) ?? '')
-    attachments.unshift(`ALTER INDEX ${above} ATTACH PARTITION ${indexInSchemaOf(relation, name)};`)
+    const above = indexInSchemaOf(subject, parent, names.get(parent) ?? '')
+    attachments.unshift(`ALTER INDEX ${above} ATTACH PARTITION ${indexInSchemaOf(subject, relation, name)};`)
   }
   const made =
     mode === 'simple-query'
@@ -85,20 +93,12 @@ export function partitionedIndexRecipe(
             {
               text: [...parents, ...leaves.map(({ text }) => text), ...attachments].join('\n'),
               name: `create_${fileWords(top)}`,
-              down: `DROP INDEX ${indexInSchemaOf(table, top)};`,
+              down: `DROP INDEX ${indexInSchemaOf(subject, table, top)};`,
             },
           ],
           { what, note, safety: 'review' },
         )
-  return parts === undefined || !namesAreFree ? { next: made.next, fixes: [] } : made
-}
-
-/** The name that PostgreSQL chooses for an index (ChooseIndexName), where it is free and not too long. */
-function chosenName(table: string, index: IndexStmt): string {
-  const columns = [...(index.indexParams ?? []), ...(index.indexIncludingParams ?? [])].map(
-    (param) => nodeOf(param, 'IndexElem')?.name ?? 'expr',
-  )
-  return [unqualified(table), ...columns, 'idx'].join('_')
+  return parts === undefined ? { next: made.next, fixes: [] } : made
 }
 
 /** An index that the partition has already, which PostgreSQL would attach rather than build another. */

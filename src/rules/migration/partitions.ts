@@ -4,17 +4,19 @@ import { typeNameOf, columnsIn } from '../../sql/declarations.ts'
 import type { DraftTable, SchemaDraft } from '../../sql/schema-draft.ts'
 import type { Statement } from '../../sql/statement.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
+import { statementOfSite } from '../site-statement.ts'
 import type { HistorySubject } from '../subject.ts'
 import { listsAfter, wordsAt } from './statement-words.ts'
 
 /** The DEFAULT partition of a partitioned table, as far as the text shows it. */
 export function defaultPartitionOf(draft: SchemaDraft, parent: string): DraftTable | undefined {
+  if (!draft.partitioned.has(parent)) return undefined
   return [...draft.tables.values()].find((table) => table.partitionOf === parent && table.defaultPartition)
 }
 
 /** The statement that created a table; undefined where the text does not show it. */
 export function creationOf({ migrations }: HistorySubject, { site }: DraftTable): Statement | undefined {
-  const found = migrations.find((migration) => migration.file === site.file)?.statements[site.statement]?.statement
+  const found = statementOfSite(migrations, site)?.statement
   return found && ['CreateStmt', 'CreateForeignTableStmt', 'CreateTableAsStmt'].includes(found.tag) ? found : undefined
 }
 

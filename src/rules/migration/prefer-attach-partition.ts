@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteTextName, textNameOf } from '../../sql/identifier.ts'
+import { quoteIdentifier, textNameOf } from '../../sql/identifier.ts'
 import { newName, resolveName, unqualified } from '../../sql/schema-draft.ts'
 import type { DraftTable } from '../../sql/schema-draft.ts'
 import type { NodeOf } from '../../sql/statement.ts'
@@ -10,6 +10,7 @@ import { fileWords } from '../next-step.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { recipe } from '../recipe.ts'
+import { nameInSql } from '../search-path.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
@@ -28,6 +29,7 @@ export default defineRule({
   severity: 'note',
   category: 'migration',
   subject: 'statement',
+  statements: ['CreateStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'CREATE TABLE … PARTITION OF a table that is already in use',
@@ -179,7 +181,7 @@ function remedy(
 ): Pick<Verdict & { kind: 'finding' }, 'next' | 'fixes'> {
   const { name, parent, above, rest, readsRest } = made
   const { history } = subject.migration
-  const [table, partitioned] = [quoteTextName(name), quoteTextName(parent)]
+  const [table, partitioned] = [nameInSql(subject, name), nameInSql(subject, parent)]
   const bound = create.partbound && writtenBound(subject.statement, create.partbound)
   const own = above && bound && boundCondition(history, above, bound)
   const whole = above && bound && wholeCondition(history, history.before(subject), above, bound)
@@ -207,7 +209,7 @@ function remedy(
     const title = 'Create the table by itself, then attach it'
     return recipe(subject, { title, says, instead: `${created}\n${attach}`, then: [] })
   }
-  const other = quoteTextName(rest.name)
+  const other = nameInSql(subject, rest.name)
   const exclusion = quoteIdentifier(`${unqualified(rest.name)}_without_${unqualified(name)}`)
   const dropBound = `ALTER TABLE ${table} DROP CONSTRAINT ${check};`
   const dropExclusion = `ALTER TABLE ${other} DROP CONSTRAINT ${exclusion};`

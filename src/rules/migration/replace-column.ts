@@ -1,67 +1,135 @@
-import type { ColumnRef } from '@pgsql/types'
+import type { ColumnRef, Node } from '@pgsql/types'
 import type { Fix } from '../../findings/fix.ts'
+import { modifiersOf, typeNameOf } from '../../sql/declarations.ts'
 import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
 import { schemaOfTextName, textName, unqualified } from '../../sql/schema-draft.ts'
-import type { TextColumn, TextIndex, TextKey } from '../../sql/schema-text.ts'
+import type { TextColumn } from '../../sql/schema-text.ts'
 import { namesOf, nodeOf } from '../../sql/statement.ts'
 import { findNodes } from '../../sql/walk.ts'
-import { offsetInText, withoutCommands } from '../alter-command.ts'
+import { alterCommands, offsetInText, withoutCommands } from '../alter-command.ts'
 import type { AlterCommand } from '../alter-command.ts'
-import { fileWords } from '../next-step.ts'
-import { notNullSteps } from '../not-null-recipe.ts'
-import type { MigrationDraft, StatementSubject } from '../subject.ts'
+import { constraintName } from '../constraint-name.ts'
+import type { StatementSubject } from '../subject.ts'
+import { plain } from '../type-fit.ts'
 import type { UsedTable } from '../used-table.ts'
-import { backfill, codeRecipe } from './backfill.ts'
-import { indexStatement } from './type-change-effect.ts'
+import { backfill, codeRecipe, triggerWords } from './backfill.ts'
+import { lastTriggerPrefix } from './last-trigger.ts'
+import { replacementSteps } from './replace-column-steps.ts'
+import { timeZoneAt } from './time-zone.ts'
+import { dependents, isDefaultOf } from './type-change-dependents.ts'
+import type { Dependents } from './type-change-dependents.ts'
+import { foreignKeyPartners } from './type-change-partners.ts'
+import { refusals } from './type-change-refused.ts'
+import { volatilityOf } from './volatility.ts'
 
 /** A column and the one of another type that takes its place. */
-interface Replacement {
+export interface Replacement {
   table: UsedTable
   /** As SQL needs them. */
   tableText: string
   column: string
   fresh: string
   old: string
+  trigger: string
+  function: string
   name: string
   /** The type with its COLLATE. */
   typeText: string
-  /** The new column's value in an UPDATE, and in a trigger. */
+  /** The new column's value in an UPDATE. */
   value: string
-  triggerValue: string
-  hasUsing: boolean
+  /** The condition that the new column has the old one's value. */
+  isCopied: string
+  /** The CHECK of that, by name. */
+  copyCheck: string
   declared: TextColumn | undefined
 }
 
 /**
- * Expand and contract: a column of the new type beside the old one, in step by a trigger, filled in batches, and put in
- * its place by renames. A fix where the text shows all that hangs on the column; else the way, with what to add.
+ * Expand and contract: a column of the new type beside the old one, in step by a trigger, filled in batches, compared by
+ * a CHECK, and put in its place by renames. Written out where the text shows all that hangs on the column; else the
+ * way in words, with what stands against it.
  */
 export function replaceColumn(
   subject: StatementSubject,
   table: UsedTable,
   command: AlterCommand,
 ): { next: string; fixes: Fix[] } {
-  const replaced = readReplacement(subject, table, command)
-  const rest = dependents(subject, replaced)
-  const others = withoutCommands(subject.statement, [command])
-  const made = codeRecipe(subject, {
+  const written = writtenChange(subject, table, command)
+  const { name } = written
+  const rest = dependents(subject, table, command, refusals(subject, table, name))
+  const value = valueOf(subject, written)
+  const prefix = lastTriggerPrefix(table.declared)
+  const partners = foreignKeyPartners(subject, table, name)
+  const obstacles = [
+    ...rest.obstacles,
+    ...(value.kind === 'unclear' ? [value.cause] : []),
+    ...(prefix === undefined ? ['a trigger of the table sorts behind every name that the new one could have'] : []),
+    ...partners.hidden.map((each) => `a foreign key that the migrations do not show joins ${each} to the table`),
+  ]
+  if (obstacles.length > 0 || value.kind === 'unclear' || prefix === undefined) return inWords(written, obstacles)
+  const replaced = replacement(table, written, value, prefix)
+  const companions = alterCommands(subject.statement).filter((each) => isDefaultOf(each, name))
+  const others = withoutCommands(subject.statement, [command, ...companions])
+  return codeRecipe(subject, {
     title: `Put a column of the new type in the place of ${replaced.column}`,
     says:
-      `Add a column of the new type, keep it in step by a trigger and fill it in batches; then let it take the place of ` +
-      `${replaced.column} by renames. Drop ${replaced.old} with a later release.${rest.words}`,
-    instead: [...(others === '' ? [] : [others]), expand(replaced)].join('\n'),
+      `Add a column of the new type, keep it in step by a trigger that fires last, fill it in batches and compare both; ` +
+      `then let it take the place of ${replaced.column} by renames.${value.words}${triggerWords(table.declared)}${planWords(table)}${referenceWords(rest)} Drop ` +
+      `${replaced.old} with a later release.`,
+    instead: [...(others === '' ? [] : [others]), expand(replaced, value.inTrigger, rest.default)].join('\n'),
     then: [
-      backfill(table, { column: replaced.fresh, value: replaced.value, missing: missing(replaced) }),
-      ...notNull(replaced),
-      ...rest.keys.map((key) => buildIndex(replaced, key.name, true)),
-      ...rest.indexes.map(({ name, unique }) => buildIndex(replaced, name ?? '', unique)),
-      swap(replaced, rest, subject.migration.layout),
+      backfill(table, {
+        column: replaced.fresh,
+        value: replaced.value,
+        missing: value.isCast
+          ? `${replaced.column} IS NOT NULL AND ${replaced.fresh} IS NULL`
+          : replaced.isCopied.replace('IS NOT DISTINCT', 'IS DISTINCT'),
+      }),
+      ...replacementSteps(replaced, rest, subject.migration.layout),
     ],
   })
-  return rest.isComplete ? made : { next: made.next, fixes: [] }
 }
 
-function readReplacement({ statement }: StatementSubject, table: UsedTable, { node, span }: AlterCommand): Replacement {
+/** A trigger in PL/pgSQL keeps the type that a column had when the session first ran it. */
+function planWords({ declared }: UsedTable): string {
+  const triggers = (declared?.attachments ?? []).flatMap(({ kind, name }) => (kind === 'trigger' ? name : []))
+  if (triggers.length === 0) return ''
+  return (
+    ` A session that has run ${triggers.join(' or ')} before the swap, as before any change of the type, may be refused ` +
+    'afterwards (42804: type of parameter does not match): let it reconnect.'
+  )
+}
+
+function referenceWords({ references }: Dependents): string {
+  const tables = [...new Set(references.map(({ table }) => table))]
+  return tables.length === 0
+    ? ''
+    : ` The columns of ${tables.join(', ')} that reference it keep their type: change it next.`
+}
+
+function inWords({ name }: WrittenChange, obstacles: readonly string[]): { next: string; fixes: Fix[] } {
+  const [column, fresh] = [quoteIdentifier(name), quoteIdentifier(`${name}_new`)]
+  return {
+    next:
+      `kei has no SQL for this: ${[...new Set(obstacles)].join('; ')}. The way: add ${fresh} of the new type, keep it in ` +
+      'step by a trigger BEFORE INSERT OR UPDATE whose name sorts last, fill it in batches that commit, and prove by a ' +
+      `CHECK, NOT VALID first and then validated, that it equals ${column}. Give it the default, the indexes ` +
+      `(CONCURRENTLY), the constraints and all that is named above. Then, in one transaction, drop the trigger, take ` +
+      `from ${column} what ${fresh} has now, and rename both.`,
+    fixes: [],
+  }
+}
+
+interface WrittenChange {
+  name: string
+  declared: TextColumn | undefined
+  typeText: string
+  type: string
+  modifiers: readonly number[]
+  using?: { node: Node; text: string; references: (readonly [ColumnRef, number])[] }
+}
+
+function writtenChange({ statement }: StatementSubject, table: UsedTable, { node, span }: AlterCommand): WrittenChange {
   const { text } = statement
   const definition = nodeOf(node.def, 'ColumnDef')
   const name = node.name ?? ''
@@ -69,34 +137,71 @@ function readReplacement({ statement }: StatementSubject, table: UsedTable, { no
   const using = definition?.raw_default
   const typeStart = at(definition?.typeName?.location)
   const typeEnd = using === undefined ? span.end : text.slice(0, usingStart(text, typeStart, span.end)).trimEnd().length
-  const expression = using === undefined ? undefined : text.slice(typeEnd, span.end).replace(/^\s*using\s*/i, '')
-  const column = quoteIdentifier(name)
-  const expressionStart = span.end - (expression?.length ?? 0)
-  return {
-    table,
-    tableText: quoteTextName(table.name),
-    column,
-    fresh: quoteIdentifier(`${name}_new`),
-    old: quoteIdentifier(`${name}_old`),
+  const change: WrittenChange = {
     name,
-    typeText: text.slice(typeStart, typeEnd),
-    value: expression ?? column,
-    triggerValue:
-      using === undefined || expression === undefined
-        ? `NEW.${column}`
-        : ofNew(
-            expression,
-            findNodes(using, 'ColumnRef').map((each) => [each, at(each.location) - expressionStart]),
-          ),
-    hasUsing: using !== undefined,
     declared: table.declared?.columns.find((each) => each.name === name),
+    typeText: text.slice(typeStart, typeEnd),
+    type: typeNameOf(definition?.typeName),
+    modifiers: modifiersOf(definition?.typeName),
   }
+  if (using !== undefined) {
+    const expression = text.slice(typeEnd, span.end).replace(/^\s*using\s*/i, '')
+    const start = span.end - expression.length
+    const references = findNodes(using, 'ColumnRef').map((each) => [each, at(each.location) - start] as const)
+    change.using = { node: using, text: expression, references }
+  }
+  return change
 }
 
 /** Where USING stands behind the type. */
 function usingStart(text: string, from: number, to: number): number {
   const found = /\susing\b/i.exec(text.slice(from, to))
   return found ? from + found.index : to
+}
+
+/** What the new column holds, as an expression of a row. `isCast`: the old value, as an assignment casts it. */
+type Value =
+  | { kind: 'known'; ofRow: string; inTrigger: string; isCast: boolean; words: string }
+  | { kind: 'unclear'; cause: string }
+
+function valueOf(subject: StatementSubject, { name, declared, type, using }: WrittenChange): Value {
+  const column = quoteIdentifier(name)
+  const from = declared && plain(declared).type
+  const pair = [from, type].toSorted().join(' ')
+  const isZoned = (each: string | undefined) => each === 'timestamptz' || each === 'timetz'
+  const isByZone = isZoned(from) !== isZoned(type)
+  const zone = timeZoneAt(subject)
+  if (using !== undefined) {
+    const volatility = volatilityOf(using.node, subject)
+    if (volatility.kind !== 'one value') {
+      return { kind: 'unclear', cause: `the migrations do not show that ${volatility.call} gives one value each time` }
+    }
+    const isConverted = findNodes(using.node, 'FuncCall').length > 0
+    if (isByZone && !isConverted) {
+      return { kind: 'unclear', cause: 'USING leaves to each session’s TimeZone what a time means: add AT TIME ZONE' }
+    }
+    if (String(subject.migration.history.before(subject).searchPath) !== 'public') {
+      return {
+        kind: 'unclear',
+        cause: 'USING is read under the search_path of the file, the trigger under that of others',
+      }
+    }
+    const inTrigger = ofNew(using.text, using.references)
+    return { kind: 'known', ofRow: using.text, inTrigger, isCast: false, words: '' }
+  }
+  if (pair === 'timestamp timestamptz') {
+    const at = `AT TIME ZONE '${(zone ?? 'UTC').replaceAll("'", "''")}'`
+    const words =
+      zone === undefined ? ` The times are taken for those of UTC; where they are not, write their zone.` : ''
+    return { kind: 'known', ofRow: `${column} ${at}`, inTrigger: `NEW.${column} ${at}`, isCast: false, words }
+  }
+  if (isByZone) {
+    return {
+      kind: 'unclear',
+      cause: 'each session’s TimeZone decides what a value becomes: say it by USING … AT TIME ZONE',
+    }
+  }
+  return { kind: 'known', ofRow: column, inTrigger: `NEW.${column}`, isCast: true, words: '' }
 }
 
 /** The expression with each column it names taken from the trigger's row. */
@@ -110,211 +215,49 @@ function ofNew(expression: string, references: readonly (readonly [ColumnRef, nu
   return result
 }
 
-function missing({ column, fresh, value, hasUsing }: Replacement): string {
-  return hasUsing ? `${fresh} IS DISTINCT FROM (${value})` : `${column} IS NOT NULL AND ${fresh} IS NULL`
-}
+/** They have no operator that says that two values are equal, or one that says something else. */
+const withoutEquality = new Set(['json', 'xml', 'point', 'box', 'circle', 'lseg', 'path', 'polygon'])
 
-function triggerName({ table, name }: Replacement): { trigger: string; function: string } {
+function replacement(
+  table: UsedTable,
+  { name, declared, typeText, type }: WrittenChange,
+  { ofRow }: Value & { kind: 'known' },
+  prefix: string,
+): Replacement {
   const own = `${unqualified(table.name)}_${name}_new`
-  return { trigger: quoteIdentifier(own), function: quoteTextName(textName(schemaOfTextName(table.name), own)) }
+  const schema = schemaOfTextName(table.name)
+  // A file that sets the search_path would make the function elsewhere.
+  const isPlain = String(table.draft.searchPath) === 'public'
+  const qualified = (object: string) =>
+    isPlain || schema !== 'public' ? quoteTextName(textName(schema, object)) : `public.${quoteIdentifier(object)}`
+  const [column, fresh] = [quoteIdentifier(name), quoteIdentifier(`${name}_new`)]
+  const cast = `${ofRow === column ? column : `(${ofRow})`}::${typeText}`
+  const asText = withoutEquality.has(type.replace(/\[\]$/, ''))
+  return {
+    table,
+    tableText: qualified(unqualified(table.name)),
+    column,
+    fresh,
+    old: quoteIdentifier(`${name}_old`),
+    trigger: quoteIdentifier(`${prefix}${own}`),
+    function: qualified(own),
+    name,
+    typeText,
+    value: ofRow,
+    isCopied: asText ? `${fresh}::text IS NOT DISTINCT FROM (${cast})::text` : `${fresh} IS NOT DISTINCT FROM ${cast}`,
+    copyCheck: constraintName(table.draft, table.name, [`${name}_copied`], 'check'),
+    declared,
+  }
 }
 
-function expand(replaced: Replacement): string {
-  const { tableText, fresh, typeText, triggerValue } = replaced
-  const { trigger, function: sync } = triggerName(replaced)
-  return `ALTER TABLE ${tableText} ADD COLUMN ${fresh} ${typeText};
+function expand(replaced: Replacement, value: string, given: string | undefined): string {
+  const { tableText, fresh, typeText, trigger, function: sync } = replaced
+  const withDefault = given === undefined ? '' : `, ALTER COLUMN ${fresh} SET DEFAULT ${given}`
+  return `ALTER TABLE ${tableText} ADD COLUMN ${fresh} ${typeText}${withDefault};
 CREATE FUNCTION ${sync}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  NEW.${fresh} := ${triggerValue};
+  NEW.${fresh} := ${value};
   RETURN NEW;
 END $$;
 CREATE TRIGGER ${trigger} BEFORE INSERT OR UPDATE ON ${tableText} FOR EACH ROW EXECUTE FUNCTION ${sync}();`
-}
-
-/** A CHECK on every major, so that SET NOT NULL, which it proves, can name its constraint after the column's last name. */
-function notNull({ table, tableText, name, declared }: Replacement): MigrationDraft[] {
-  if (declared?.notNull !== 'yes') return []
-  const { first, then } = notNullSteps(table, tableText, [`${name}_new`], 17)
-  const [validated] = then
-  return [
-    {
-      name: fileWords(`check_${name}_new`),
-      up: `ALTER TABLE ${tableText} ${first.join(', ')};`,
-      down: `ALTER TABLE ${tableText} DROP CONSTRAINT ${notNullCheck(first)};`,
-      outsideTransaction: false,
-    },
-    ...(validated ? [validated] : []),
-  ]
-}
-
-function notNullCheck([first = '']: readonly string[]): string {
-  return /^ADD CONSTRAINT ("(?:[^"]|"")*"|\S+)/.exec(first)?.[1] ?? ''
-}
-
-function buildIndex({ tableText, fresh, table }: Replacement, name: string, unique: boolean): MigrationDraft {
-  const index = `${name}_new`
-  const schema = schemaOfTextName(table.name)
-  return {
-    name: fileWords(`build_${index}`),
-    up: `CREATE ${unique ? 'UNIQUE ' : ''}INDEX CONCURRENTLY ${quoteIdentifier(index)} ON ${tableText} (${fresh});`,
-    down: `DROP INDEX CONCURRENTLY ${quoteTextName(textName(schema, index))};`,
-    outsideTransaction: true,
-  }
-}
-
-/** What hangs on the column, as far as the text shows it. */
-interface Dependents {
-  keys: (TextKey & { isPrimary: boolean })[]
-  indexes: TextIndex[]
-  numbering?: { kind: 'serial' } | { kind: 'identity'; generated: string }
-  /** Whether the recipe takes care of all of it. */
-  isComplete: boolean
-  /** What is left to the reader, as a sentence with a space before it. */
-  words: string
-}
-
-function dependents(subject: StatementSubject, { table, name, column, declared, old, fresh }: Replacement): Dependents {
-  const own = table.declared
-  const indexes = (own?.indexes ?? []).filter((index) => isPlain(index, name, subject))
-  const keys = (own?.keys ?? []).flatMap((key) => {
-    const text = key.site.fileText.slice(key.site.span.start, key.site.span.end)
-    const isSimple =
-      key.method === 'btree' && key.columns.length === 1 && !/\b(?:deferrable|nulls|include)\b/i.test(text)
-    return isSimple && key.columns[0] === name ? [{ ...key, isPrimary: /\bprimary\s+key\b/i.test(text) }] : []
-  })
-  const left: string[] = []
-  const isLeft = (what: string, is: boolean | undefined) => is && left.push(what)
-  const uses = ({ columns }: { columns: readonly (string | null)[] }) => columns.includes(name)
-  const isReferenced = [...table.draft.tables.values()].some(({ foreignKeys }) =>
-    foreignKeys.some((key) => {
-      if (key.referencedTable !== table.name) return false
-      return key.referencedColumns.length === 0
-        ? keys.some(({ isPrimary }) => isPrimary)
-        : key.referencedColumns.includes(name)
-    }),
-  )
-  isLeft(
-    'its other indexes',
-    own?.indexes.some(
-      (index) => !indexes.includes(index) && (uses(index) || index.columns.includes(null) || index.predicate),
-    ),
-  )
-  isLeft(
-    'its other keys',
-    own?.keys.some((key) => uses(key) && !keys.some(({ name: known }) => known === key.name)),
-  )
-  isLeft('its CHECK constraints', own?.checks.some(uses))
-  isLeft('its foreign keys', own?.foreignKeys.some(uses))
-  isLeft('the foreign keys to it, with their columns', isReferenced)
-  isLeft('its default', declared?.hasDefault)
-  const numbering = numberingOf(declared)
-  isLeft('its identity', declared?.numbering !== undefined && numbering === undefined)
-  isLeft(
-    'the generated columns that use it',
-    own?.columns.some(({ generated }) => generated !== undefined),
-  )
-  const isKnown =
-    own?.kind === 'table' && own.columnsKnown && declared !== undefined && declared.notNull !== 'not valid'
-  const isFree = !own?.columns.some((each) => [old, fresh].includes(quoteIdentifier(each.name)))
-  const words =
-    left.length > 0
-      ? ` Make ${left.join(', ')} for the new column as well, before the swap and without a validation in it.`
-      : isKnown
-        ? ` A view that names ${column} goes on with ${old}: make it anew after the swap.`
-        : ' Its indexes, constraints and default the new column needs as well.'
-  return {
-    keys,
-    indexes,
-    ...(numbering && { numbering }),
-    isComplete: isKnown === true && isFree && left.length === 0,
-    words,
-  }
-}
-
-/** An index that is told by its column alone. */
-function isPlain(index: TextIndex, column: string, subject: StatementSubject): boolean {
-  const made = indexStatement(index, subject)
-  const [element, ...others] = (made?.indexParams ?? []).map((each) => nodeOf(each, 'IndexElem'))
-  return (
-    index.name !== undefined &&
-    index.method === 'btree' &&
-    element?.name === column &&
-    others.length === 0 &&
-    index.predicate === undefined &&
-    element.collation === undefined &&
-    element.opclass === undefined &&
-    element.ordering === 'SORTBY_DEFAULT' &&
-    element.nulls_ordering === 'SORTBY_NULLS_DEFAULT' &&
-    !made?.indexIncludingParams?.length &&
-    !made?.options?.length &&
-    !made?.nulls_not_distinct
-  )
-}
-
-function numberingOf(declared: TextColumn | undefined): Dependents['numbering'] {
-  if (declared?.numbering === 'serial') return { kind: 'serial' }
-  if (declared?.numbering !== 'identity') return undefined
-  const text = declared.site.fileText.slice(declared.site.span.start, declared.site.span.end)
-  // Options of the sequence stand in parentheses behind it.
-  const [, generated, options] = /\b(generated\s+(?:always|by\s+default)\s+as\s+identity)\s*(\()?/i.exec(text) ?? []
-  return generated === undefined || options !== undefined ? undefined : { kind: 'identity', generated }
-}
-
-function swap(replaced: Replacement, { keys, indexes, numbering }: Dependents, layout: string): MigrationDraft {
-  const { table, tableText, column, fresh, old, name, declared, typeText } = replaced
-  const { trigger, function: sync } = triggerName(replaced)
-  const alter = (command: string) => `ALTER TABLE ${tableText} ${command};`
-  const sequence = quoteTextName(textName(schemaOfTextName(table.name), `${unqualified(table.name)}_${name}_seq`))
-  const own = `pg_get_serial_sequence('${tableText.replaceAll("'", "''")}', '${name.replaceAll("'", "''")}')`
-  const isNotNull = declared?.notNull === 'yes'
-  const check = notNullCheck(notNullSteps(table, tableText, [`${name}_new`], 17).first)
-  const lines = [
-    layout === 'kei'
-      ? `-- kei: irreversible rows written from now on have no ${old}`
-      : `-- kei: ignore-file require-down-or-irreversible: rows written from now on have no ${old}`,
-    `DROP TRIGGER ${trigger} ON ${tableText};`,
-    `DROP FUNCTION ${sync}();`,
-  ]
-  if (numbering?.kind === 'identity') {
-    lines.push(
-      `SELECT set_config('kei.next', nextval(${own})::text, true);`,
-      alter(`ALTER COLUMN ${column} DROP IDENTITY`),
-    )
-  } else if (numbering?.kind === 'serial') {
-    const wider = /^(?:bigint|int8)$/i.test(typeText) ? ' AS bigint' : ''
-    lines.push(
-      `ALTER SEQUENCE ${sequence}${wider} OWNED BY ${tableText}.${fresh};`,
-      alter(`ALTER COLUMN ${column} DROP DEFAULT`),
-    )
-  }
-  lines.push(...keys.map((key) => alter(`DROP CONSTRAINT ${quoteIdentifier(key.name)}`)))
-  if (isNotNull) lines.push(alter(`ALTER COLUMN ${column} DROP NOT NULL`))
-  lines.push(alter(`RENAME COLUMN ${column} TO ${old}`), alter(`RENAME COLUMN ${fresh} TO ${column}`))
-  if (isNotNull) lines.push(alter(`ALTER COLUMN ${column} SET NOT NULL`), alter(`DROP CONSTRAINT ${check}`))
-  for (const key of keys) {
-    const kind = key.isPrimary ? 'PRIMARY KEY' : 'UNIQUE'
-    lines.push(
-      alter(`ADD CONSTRAINT ${quoteIdentifier(key.name)} ${kind} USING INDEX ${quoteIdentifier(`${key.name}_new`)}`),
-    )
-  }
-  for (const index of indexes) {
-    const named = (label: string) =>
-      quoteTextName(textName(schemaOfTextName(table.name), `${index.name ?? ''}${label}`))
-    lines.push(
-      `ALTER INDEX ${named('')} RENAME TO ${quoteIdentifier(`${index.name ?? ''}_old`)};`,
-      `ALTER INDEX ${named('_new')} RENAME TO ${quoteIdentifier(index.name ?? '')};`,
-    )
-  }
-  if (numbering?.kind === 'identity') {
-    lines.push(alter(`ALTER COLUMN ${column} ADD ${numbering.generated}`))
-    lines.push(`SELECT setval(${own}, current_setting('kei.next')::bigint);`)
-  } else if (numbering?.kind === 'serial') {
-    lines.push(alter(`ALTER COLUMN ${column} SET DEFAULT nextval('${sequence.replaceAll("'", "''")}')`))
-  }
-  return {
-    name: fileWords(`swap_${name}_of_${unqualified(table.name)}`),
-    up: lines.join('\n'),
-    down: '',
-    outsideTransaction: false,
-  }
 }

@@ -1,4 +1,4 @@
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import { resolveName, unqualified } from '../../sql/schema-draft.ts'
 import type { SchemaDraft } from '../../sql/schema-draft.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
@@ -10,6 +10,7 @@ import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import { concurrentRemedy } from './concurrent-remedy.ts'
 import { creationOf, defaultPartitionOf, keyColumnsOf, writtenBound } from './partitions.ts'
 
@@ -19,6 +20,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'DETACH PARTITION without CONCURRENTLY from a table that is already in use',
@@ -152,7 +154,7 @@ export default defineRule({
             [
               {
                 text: `${statement.text} CONCURRENTLY;`,
-                moved: `ALTER TABLE ${quoteTextName(table)} DETACH PARTITION ${quoteTextName(part)} CONCURRENTLY;`,
+                moved: `ALTER TABLE ${nameInSql(subject, table)} DETACH PARTITION ${nameInSql(subject, part)} CONCURRENTLY;`,
                 name: fileWords(`detach_${unqualified(part)}`),
                 down: attachAgain(subject, draft, table, part),
               },
@@ -160,7 +162,7 @@ export default defineRule({
             {
               note:
                 'It leaves a CHECK on the partition, which spares a scan if that is attached again. If it is ' +
-                `cancelled: ALTER TABLE ${quoteTextName(table)} DETACH PARTITION ${quoteTextName(part)} FINALIZE.`,
+                `cancelled: ALTER TABLE ${nameInSql(subject, table)} DETACH PARTITION ${nameInSql(subject, part)} FINALIZE.`,
               safety: 'review',
             },
           )
@@ -181,9 +183,9 @@ function attachAgain(subject: StatementSubject, draft: SchemaDraft, table: strin
   // As PostgreSQL names the constraint (ChooseConstraintName).
   const named = new Set(columns).size === 1 ? columns.slice(0, 1) : []
   const check = quoteIdentifier([unqualified(part), ...named, 'check'].join('_'))
-  const name = quoteTextName(part)
+  const name = nameInSql(subject, part)
   return (
-    `ALTER TABLE ${quoteTextName(table)} ATTACH PARTITION ${name} ${bound.text};\n` +
+    `ALTER TABLE ${nameInSql(subject, table)} ATTACH PARTITION ${name} ${bound.text};\n` +
     `ALTER TABLE ${name} DROP CONSTRAINT IF EXISTS ${check};`
   )
 }

@@ -61,11 +61,10 @@ describe('the way out', () => {
 
   test('is a migration for each index where a file is sent as one string', async () => {
     const { findings } = await byText([table, 'DROP INDEX i, public.j;'], golangMigrate)
+    expect(findings[0]?.fixes[0]?.edits).toMatchObject([{ text: 'DROP INDEX CONCURRENTLY i;' }])
     expect(findings[0]?.fixes[0]?.newFiles).toEqual([
-      { file: 'migrations/0003_drop_i.up.sql', text: 'DROP INDEX CONCURRENTLY i;\n' },
-      { file: 'migrations/0003_drop_i.down.sql', text: 'CREATE INDEX CONCURRENTLY i ON t (a);\n' },
-      { file: 'migrations/0004_drop_j.up.sql', text: 'DROP INDEX CONCURRENTLY public.j;\n' },
-      { file: 'migrations/0004_drop_j.down.sql', text: 'CREATE INDEX CONCURRENTLY j ON t (b);\n' },
+      { file: 'migrations/0003_drop_j.up.sql', text: 'DROP INDEX CONCURRENTLY public.j;\n' },
+      { file: 'migrations/0003_drop_j.down.sql', text: 'CREATE INDEX CONCURRENTLY j ON t (b);\n' },
     ])
   })
 

@@ -5,17 +5,21 @@ import type { DraftTable } from '../../sql/schema-draft.ts'
 import type { TextIndex } from '../../sql/schema-text.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { namesOf, statementOf } from '../../sql/statement.ts'
+import { isDefaultPath } from '../../sql/search-path.ts'
 import { isUnused } from '../drops.ts'
 import { effectOn, heldFacts } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import { fileWords } from '../next-step.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
+import { printedName } from '../object-name.ts'
 import { placeOfStatement } from '../place.ts'
 import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
+import { isUnderOwnPath, searchPathAt } from '../search-path.ts'
 import type { StatementSubject } from '../subject.ts'
 import { concurrentRemedy, indexInSchemaOf, withConcurrently } from './concurrent-remedy.ts'
 import type { ConcurrentStatement } from './concurrent-remedy.ts'
+import { splitAtRelation } from './statement-words.ts'
 
 export default defineRule({
   id: 'require-concurrent-index-drop',
@@ -23,6 +27,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['DropStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'DROP INDEX without CONCURRENTLY on a table that is already in use',
@@ -243,7 +248,7 @@ function remedy(
   }
   const condition = drop.missing_ok ? 'IF EXISTS ' : ''
   const statements = indexes.map(({ written, name, owner, index }): ConcurrentStatement => {
-    const qualified = owner === undefined ? written : indexInSchemaOf(owner.name, name)
+    const qualified = owner === undefined ? written : indexInSchemaOf(subject, owner.name, name)
     const text =
       indexes.length === 1 && !cascades ? withConcurrently(subject.statement.text, /^drop\s+index\b/i) : undefined
     return {
@@ -251,7 +256,7 @@ function remedy(
       ...(qualified !== written &&
         !written.includes('.') && { moved: `DROP INDEX CONCURRENTLY ${condition}${qualified};` }),
       name: fileWords(`drop_${name}`),
-      down: index === undefined ? '' : indexAgain(index),
+      down: index === undefined ? '' : indexAgain(subject, index),
     }
   })
   const several = statements.length > 1 ? 'It takes one index at a time. ' : ''
@@ -267,13 +272,16 @@ function mayDropMore(subject: StatementSubject, indexes: readonly DroppedIndex[]
 }
 
 /** The CREATE INDEX CONCURRENTLY that brings an index back; empty where its text no longer says what it was. */
-function indexAgain({ name, table, site }: TextIndex): string {
+function indexAgain(subject: StatementSubject, { name, table, site }: TextIndex): string {
   const { start, end } = site.span
   const text = site.fileText
     .slice(start, end)
     .replace(/^(create\s+(?:unique\s+)?index\s+(?:concurrently\s+)?)if\s+not\s+exists\s+/i, '$1')
   const names = name !== undefined && text.includes(name) && text.includes(quoteTextName(table).split('.').at(-1) ?? '')
   if (!names) return ''
-  if (/^create\s+(?:unique\s+)?index\s+concurrently\b/i.test(text)) return `${text};`
-  return withConcurrently(text, /^create\s+(?:unique\s+)?index\b/i) ?? ''
+  const isConcurrent = /^create\s+(?:unique\s+)?index\s+concurrently\b/i.test(text)
+  const again = isConcurrent ? `${text};` : (withConcurrently(text, /^create\s+(?:unique\s+)?index\b/i) ?? '')
+  const isElsewhere = isUnderOwnPath(subject.migration.history, site) || !isDefaultPath(searchPathAt(subject))
+  const parts = isElsewhere ? splitAtRelation(again) : undefined
+  return parts === undefined ? again : `${parts.head}${printedName(table)}${parts.tail}`
 }

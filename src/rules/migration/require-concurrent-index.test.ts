@@ -51,6 +51,31 @@ describe('the way out in each layout', () => {
     expect(findings[0]?.fixes).toMatchObject([{ safety: 'review' }])
   })
 
+  test.each<[Runner, string, string]>([
+    [
+      { layout: 'atlas', mode: 'transaction' },
+      'CREATE INDEX i ON t (a);',
+      '-- atlas:txmode none\n\nCREATE INDEX CONCURRENTLY i ON t (a);\n',
+    ],
+    [
+      { layout: 'sqlx', mode: 'transaction-query' },
+      'CREATE INDEX i ON t (a);',
+      '-- no-transaction\nCREATE INDEX CONCURRENTLY i ON t (a);\n',
+    ],
+    [
+      { layout: 'dbmate', mode: 'transaction-query' },
+      '-- migrate:up\nCREATE INDEX i ON t (a);',
+      '-- migrate:up transaction:false\nCREATE INDEX CONCURRENTLY i ON t (a);\n',
+    ],
+    [{ layout: 'flyway', mode: 'transaction' }, 'CREATE INDEX i ON t (a);', 'CREATE INDEX CONCURRENTLY i ON t (a);\n'],
+  ])('a file of one statement says so itself: %j', async (runner, before, after) => {
+    const migrations = history(table, before)
+    const { findings } = await judgeExample(rule, migrations, 17, 'text', runner)
+    const [fix] = findings[0]?.fixes ?? []
+    expect(fix && applyFix(migrations, fix)[1]?.text).toBe(after)
+    expect(findings[0]?.next.includes('postgresql.transactional.lock=false')).toBe(runner.layout === 'flyway')
+  })
+
   test('golang-migrate sends a file of one statement outside a transaction, a longer one inside', async () => {
     const alone = await byText([table, 'CREATE INDEX i ON t (a);'], golangMigrate)
     expect(alone.findings[0]?.fixes).toMatchObject([{ safety: 'safe', newFiles: [] }])
@@ -70,11 +95,9 @@ describe('the way out in each layout', () => {
     ])
   })
 
-  test('IF NOT EXISTS stays for kei’s runner, which looks, and for no other', async () => {
+  test('IF NOT EXISTS is left out; kei’s runner looks what a failed attempt left, others are told to', async () => {
     const texts = [table, 'CREATE INDEX IF NOT EXISTS i ON t (a);']
-    expect((await byText(texts)).findings[0]?.fixes[0]?.edits[0]?.text).toBe(
-      'CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);',
-    )
+    expect((await byText(texts)).findings[0]?.fixes[0]?.edits[0]?.text).toBe('CREATE INDEX CONCURRENTLY i ON t (a);')
     expect((await byText(texts, goose)).findings[0]?.fixes[0]?.edits.at(-1)?.text).toBe(
       'DROP INDEX CONCURRENTLY IF EXISTS i;\nCREATE INDEX CONCURRENTLY i ON t (a);',
     )

@@ -1,8 +1,7 @@
+import { relationSeen, tableWritten } from '../relation-left.ts'
 import type { Fix } from '../../findings/fix.ts'
 import type { Observation } from '../../findings/observation.ts'
 import { compareLockModes } from '../../findings/lock-mode.ts'
-import { textNameOf } from '../../sql/identifier.ts'
-import { resolveName } from '../../sql/schema-draft.ts'
 import type { TextRelationKind } from '../../sql/schema-text.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { statementOf } from '../../sql/statement.ts'
@@ -13,6 +12,7 @@ import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import type { Major, Verdict } from '../rule.ts'
 import { defineRule } from '../rule.ts'
+import { namedTable } from '../search-path.ts'
 import type { HistorySubject, StatementSubject } from '../subject.ts'
 import { concurrentIndex, concurrentRemedy, retriedIndex } from './concurrent-remedy.ts'
 import { partitionedIndexRecipe } from './partitioned-index.ts'
@@ -25,6 +25,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['IndexStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'CREATE INDEX without CONCURRENTLY on a table that is already in use',
@@ -165,7 +166,7 @@ function* checkStatement(
   const { migration } = subject
   const relation = index.relation
   if (relation?.relname === undefined) return
-  const table = resolveName(migration.history.before(subject), relation.schemaname, relation.relname)
+  const table = namedTable(subject, relation)
   const kind = kindOf(migration.history, table)
   if (index.concurrent) {
     if (kind === 'partitioned table' && observation === undefined) yield refused(subject, index, table)
@@ -225,23 +226,22 @@ function refused(subject: StatementSubject, index: IndexStmt, table: string): Ve
 }
 
 function remedy(subject: StatementSubject, index: IndexStmt, table: string): { next: string; fixes: Fix[] } {
-  const { statement, migration } = subject
-  // kei's runner looks whether an index that is there is INVALID; IF NOT EXISTS does not.
-  if (index.if_not_exists && migration.layout !== 'kei') {
-    const statements = retriedIndex(statement.text, index, table)
-    const what = 'Write CONCURRENTLY without IF NOT EXISTS, which would take an INVALID index for a good one'
+  const what = 'Write CONCURRENTLY without IF NOT EXISTS, which would take an INVALID index for a good one'
+  // kei's runner looks what a failed attempt left.
+  if (index.if_not_exists && subject.migration.layout !== 'kei') {
+    const statements = retriedIndex(subject, index, table)
     const note = 'The DROP INDEX removes what a failed attempt left.'
     if (statements) return concurrentRemedy(subject, statements, { what, note, safety: 'review' })
   }
-  const concurrent = concurrentIndex(statement.text, index, table)
+  const concurrent = concurrentIndex(subject, index, table)
   if (concurrent === undefined) {
     return { next: 'Write CONCURRENTLY after INDEX, in a migration that runs outside a transaction.', fixes: [] }
   }
   const note = 'If it fails, DROP INDEX CONCURRENTLY the INVALID index before the next try.'
+  if (index.if_not_exists) return concurrentRemedy(subject, [concurrent], { what, note, safety: 'review' })
   return concurrentRemedy(subject, [concurrent], { note, safety: 'safe' })
 }
 
 function kindOf(history: HistorySubject, table: string): TextRelationKind | undefined {
-  const seen = history.catalog?.relations.find((relation) => textNameOf(relation.name) === table)
-  return seen?.kind ?? history.schema.tables.find((each) => each.name === table)?.kind
+  return (relationSeen(history, table) ?? tableWritten(history, table))?.kind
 }

@@ -1,5 +1,5 @@
 import type { Node } from '@pgsql/types'
-import { quoteIdentifier, quoteTextName, textNameOf } from '../../sql/identifier.ts'
+import { quoteIdentifier, textNameOf } from '../../sql/identifier.ts'
 import { resolveName, schemaOfTextName, textName, unqualified } from '../../sql/schema-draft.ts'
 import type { Site } from '../../sql/schema-text.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
@@ -10,7 +10,9 @@ import { measured } from '../lock-table/lock-table.ts'
 import { observationOf, traceEvidence } from '../observed.ts'
 import { placeOfStatement } from '../place.ts'
 import { recipe } from '../recipe.ts'
+import { nameInSql } from '../search-path.ts'
 import { defineRule } from '../rule.ts'
+import { statementOfSite } from '../site-statement.ts'
 import type { HistorySubject, StatementSubject } from '../subject.ts'
 import { withConcurrently } from './concurrent-remedy.ts'
 
@@ -20,6 +22,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['RefreshMatViewStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'REFRESH MATERIALIZED VIEW without CONCURRENTLY on a view that is already in use',
@@ -157,12 +160,12 @@ function remedy(subject: StatementSubject, view: string, hasKey: boolean, column
     const says = 'Write CONCURRENTLY; the view has the unique index that it needs.'
     return recipe(subject, { title, says, instead: refresh, then: [], safety: 'safe' })
   }
-  const index = `CREATE UNIQUE INDEX ${quoteIdentifier(`${unqualified(view)}_key`)} ON ${quoteTextName(view)}`
+  const index = `CREATE UNIQUE INDEX ${quoteIdentifier(`${unqualified(view)}_key`)} ON ${nameInSql(subject, view)}`
   if (columns === undefined) {
     return {
       next:
-        'CONCURRENTLY needs a unique index on plain columns without a WHERE, and the view has none that is known. With ' +
-        `the columns that tell its rows apart in place of COLUMNS:\n  ${index} (COLUMNS);\n  ${refresh}`,
+        'CONCURRENTLY needs a unique index on plain columns without a WHERE, and the view has none that is known. Write ' +
+        `the columns that tell its rows apart in the parentheses:\n  ${index} (…);\n  ${refresh}`,
     }
   }
   return recipe(subject, {
@@ -194,8 +197,8 @@ function isFilled(subject: StatementSubject, view: string, site: Site): boolean 
   return filled
 }
 
-function creationOf({ migrations }: HistorySubject, { file, statement }: Site) {
-  const found = migrations.find((migration) => migration.file === file)?.statements[statement]?.statement
+function creationOf({ migrations }: HistorySubject, site: Site) {
+  const found = statementOfSite(migrations, site)?.statement
   return found && statementOf(found, 'CreateTableAsStmt')
 }
 

@@ -21,6 +21,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['ReindexStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'REINDEX without CONCURRENTLY on tables that are already in use',

@@ -5,6 +5,7 @@ import { defineRule } from '../rule.ts'
 import type { Verdict } from '../rule.ts'
 import type { MigrationSubject } from '../subject.ts'
 import { reverseOf } from './reverse.ts'
+import { hasWaysBack } from './ways-back.ts'
 
 export default defineRule({
   id: 'require-down-or-irreversible',
@@ -22,43 +23,43 @@ export default defineRule({
     'file). Of a folder in kei’s layout that has none at all it is said once, in a note; Prisma knows no way back.',
   instead:
     'Write the down section with the migration, or say why there is none: in kei’s layout with -- kei: irreversible ' +
-    'REASON at the top of the file; in goose and golang-migrate with an ignore comment. Of a file that only creates ' +
+    'REASON at the top of the file; in another tool’s with an ignore comment. Of a file that only creates ' +
     'and adds the way back is certain, and kei writes it.',
   examples: [
     {
       title: 'A down file is missing',
       bad: [
-        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
-        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
+        { file: '0001_create_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', text: 'DROP TABLE orders;' },
         {
           file: '0002_add_note.sql',
-          sql:
+          text:
             'ALTER TABLE orders ADD COLUMN note text, ADD CONSTRAINT note_is_short CHECK (length(note) < 9) NOT ' +
             'VALID;',
         },
       ],
       at: '',
       good: [
-        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
-        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
-        { file: '0002_add_note.sql', sql: 'ALTER TABLE orders ADD COLUMN note text;' },
-        { file: '0002_add_note.down.sql', sql: 'ALTER TABLE orders DROP COLUMN note;' },
+        { file: '0001_create_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', text: 'DROP TABLE orders;' },
+        { file: '0002_add_note.sql', text: 'ALTER TABLE orders ADD COLUMN note text;' },
+        { file: '0002_add_note.down.sql', text: 'ALTER TABLE orders DROP COLUMN note;' },
       ],
     },
     {
       title: 'There is no way back',
       bad: [
-        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
-        { file: '0001_create_customers.down.sql', sql: 'DROP TABLE customers;' },
-        { file: '0002_forget.sql', sql: 'UPDATE customers SET note = NULL;' },
+        { file: '0001_create_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
+        { file: '0001_create_customers.down.sql', text: 'DROP TABLE customers;' },
+        { file: '0002_forget.sql', text: 'UPDATE customers SET note = NULL;' },
       ],
       at: '',
       good: [
-        { file: '0001_create_customers.sql', sql: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
-        { file: '0001_create_customers.down.sql', sql: 'DROP TABLE customers;' },
+        { file: '0001_create_customers.sql', text: 'CREATE TABLE customers (id bigint PRIMARY KEY, note text);' },
+        { file: '0001_create_customers.down.sql', text: 'DROP TABLE customers;' },
         {
           file: '0002_forget.sql',
-          sql: '-- kei: irreversible the notes are gone\nUPDATE customers SET note = NULL;',
+          text: '-- kei: irreversible the notes are gone\nUPDATE customers SET note = NULL;',
         },
       ],
     },
@@ -67,12 +68,12 @@ export default defineRule({
       bad: [
         {
           file: '0001_create_moods.sql',
-          sql: "CREATE TYPE mood AS ENUM ('ok');",
+          text: "CREATE TYPE mood AS ENUM ('ok');",
         },
-        { file: '0001_create_moods.down.sql', sql: 'DROP TYPE mood;' },
+        { file: '0001_create_moods.down.sql', text: 'DROP TYPE mood;' },
         {
           file: '0002_create_returns.sql',
-          sql:
+          text:
             'CREATE TABLE returns (id bigint PRIMARY KEY);\nINSERT INTO returns VALUES (1);\n' +
             "COMMENT ON TABLE returns IS 'What came back';\nCREATE INDEX CONCURRENTLY returns_idx ON returns (id);\n" +
             'CREATE VIEW open_returns AS SELECT id FROM returns;',
@@ -80,8 +81,8 @@ export default defineRule({
       ],
       at: '',
       good: [
-        { file: '0001_create_orders.sql', sql: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
-        { file: '0001_create_orders.down.sql', sql: 'DROP TABLE orders;' },
+        { file: '0001_create_orders.sql', text: 'CREATE TABLE orders (id bigint PRIMARY KEY);' },
+        { file: '0001_create_orders.down.sql', text: 'DROP TABLE orders;' },
       ],
     },
   ],
@@ -107,7 +108,7 @@ export default defineRule({
   ],
   *check(migration) {
     if (migration.released || migration.wayBack !== 'missing') return
-    if (!hasWaysBack(migration)) {
+    if (!hasWaysBack(migration.history)) {
       if (migration.layout === 'kei' && isFirstOpen(migration)) yield noWayBackAtAll(migration)
       return
     }
@@ -145,20 +146,6 @@ function noWayBackAtAll({ file, text, history }: MigrationSubject): Verdict {
   }
 }
 
-const known = new WeakMap<MigrationSubject['history'], boolean>()
-
-/** Whether it is this folder's habit to have ways back: what is released shows it, else any file. */
-function hasWaysBack({ history }: MigrationSubject): boolean {
-  let has = known.get(history)
-  if (has === undefined) {
-    const released = history.migrations.filter((each) => each.released)
-    const shown = released.length > 0 ? released : history.migrations
-    has = shown.some(({ wayBack }) => wayBack === 'written' || wayBack === 'irreversible')
-    known.set(history, has)
-  }
-  return has
-}
-
 function remedy({ layout, file, statements, text }: MigrationSubject): { next: string; fixes: Fix[] } {
   const reversed = reverseOf(statements.map(({ statement }) => statement))
   const without =
@@ -166,27 +153,32 @@ function remedy({ layout, file, statements, text }: MigrationSubject): { next: s
       ? `Where there is none begin ${file} with the line -- kei: irreversible REASON.`
       : 'Where there is none say why: -- kei: ignore-file require-down-or-irreversible: REASON'
   const sql = `${(reversed ?? []).join('\n')}\n`
-  // golang-migrate sends a file as one string, in which CONCURRENTLY is refused beside others.
+  // golang-migrate sends a file as one string, in which CONCURRENTLY is refused beside others; Flyway refuses such a
+  // file itself, and a way back of sqlx or dbmate is in a transaction unless it says otherwise.
   const isRefused =
-    layout === 'golang-migrate' &&
-    (reversed ?? []).length > 1 &&
+    (inTransaction.has(layout) || (concurrentAlone.has(layout) && (reversed ?? []).length > 1)) &&
     statements.some(({ statement }) => behaviourOf(statement) === 'outside')
   if (reversed === undefined || isRefused) return { next: `Write its down section. ${without}`, fixes: [] }
-  if (layout === 'goose') {
-    const edit = {
-      file,
-      start: text.length,
-      end: text.length,
-      text: `${text.endsWith('\n') ? '' : '\n'}\n-- +goose Down\n${sql}`,
-    }
+  if (layout === 'goose' || layout === 'dbmate') {
+    // dbmate demands the line, so it is there.
+    const marker = layout === 'goose' ? '-- +goose Down\n' : ''
+    const separator = `${text.endsWith('\n') ? '' : '\n'}${layout === 'goose' ? '\n' : ''}`
+    const edit = { file, start: text.length, end: text.length, text: `${separator}${marker}${sql}` }
     return {
-      next: `Write the way back at its end:\n${indent(`-- +goose Down\n${reversed.join('\n')}`)}\n${without}`,
+      next: `Write the way back at its end:\n${indent(`${marker}${reversed.join('\n')}`)}\n${without}`,
       fixes: [{ title: 'Write the down section', safety: 'review', edits: [edit], newFiles: [] }],
     }
   }
-  const down = { file: file.replace(/(?:\.up)?\.sql$/, '.down.sql'), text: sql }
+  const down = { file: downFile(layout, file), text: sql }
   return {
     next: `Write the way back:\n${showFiles([down])}\n${without}`,
     fixes: [{ title: 'Write the down file', safety: 'review', edits: [], newFiles: [down] }],
   }
+}
+
+const inTransaction: ReadonlySet<string> = new Set(['sqlx', 'dbmate'])
+const concurrentAlone: ReadonlySet<string> = new Set(['golang-migrate', 'flyway'])
+
+function downFile(layout: string, file: string): string {
+  return layout === 'flyway' ? file.replace(/(^|\/)V([^/]*)$/, '$1U$2') : file.replace(/(?:\.up)?\.sql$/, '.down.sql')
 }

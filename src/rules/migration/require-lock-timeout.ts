@@ -3,7 +3,7 @@ import type { Fix } from '../../findings/fix.ts'
 import { compareLockModes } from '../../findings/lock-mode.ts'
 import { readHeader } from '../../sql/file-header.ts'
 import type { Span } from '../../sql/positions.ts'
-import type { Statement } from '../../sql/statement.ts'
+import type { NodeTag, Statement } from '../../sql/statement.ts'
 import { behaviourOf } from '../../sql/transactions.ts'
 import type { StatementGroup } from '../../sql/transactions.ts'
 import { whomItBlocks } from '../effect.ts'
@@ -98,13 +98,13 @@ export default defineRule({
     const { migration, within } = subject
     // A statement that ends by itself (CONCURRENTLY, a DO block that commits) waits in other ways.
     if (within !== undefined || behaviourOf(subject.statement) !== 'inside') return
-    const [lock] = tableLocks(subject).toSorted((a, b) => compareLockModes(b.mode, a.mode))
-    if (lock === undefined) return
     const limit = limitBefore(subject)
     const longest = Number(options['maxSeconds']) * 1000
     const isTooLong = limit !== undefined && (limit.milliseconds === 0 || limit.milliseconds > longest)
     if (limit !== undefined && !isTooLong) return
     if (limit === undefined && migration.layout === 'kei') return
+    const [lock] = tableLocks(subject).toSorted((a, b) => compareLockModes(b.mode, a.mode))
+    if (lock === undefined) return
     // Once for each cause: the setting, or the file that has none.
     const cause = limit?.set
     const isFirst = !migration.statements
@@ -135,9 +135,14 @@ function limitBefore({ migration, statement }: StatementSubject): Limit | undefi
   return limits[statement.index]
 }
 
+/** The statements of which `lockTimeoutSet` knows something. */
+const maySet: ReadonlySet<NodeTag> = new Set(['VariableSetStmt', 'SelectStmt'])
+
 /** By statement. */
 function limitsOf(migration: MigrationSubject): (Limit | undefined)[] {
   const header = migration.layout === 'kei' ? readHeader(migration.text).header.lockTimeout : undefined
+  // Most files set nothing.
+  if (header === undefined && !migration.statements.some(({ statement }) => maySet.has(statement.tag))) return []
   let session: Limit | undefined = header === undefined ? undefined : { milliseconds: header, set: 'header' }
   let local: Limit | undefined
   let last: StatementGroup | undefined

@@ -1,8 +1,9 @@
 import type { Fix } from '../../findings/fix.ts'
 import { quoteIdentifier } from '../../sql/identifier.ts'
 import { nodeOf } from '../../sql/statement.ts'
+import { tokenEnd } from '../../sql/token.ts'
 import { addedConstraints } from '../added-constraint.ts'
-import { alterCommands, alteredTableText, withCommands, withoutCommands } from '../alter-command.ts'
+import { alterCommands, alteredTableInSql, withCommands, withoutCommands } from '../alter-command.ts'
 import { constraintName } from '../constraint-name.ts'
 import { effectOn, whomItBlocks } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
@@ -28,6 +29,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A column that becomes NOT NULL by reading its whole table under ACCESS EXCLUSIVE',
@@ -51,12 +53,12 @@ export default defineRule({
       good: [
         {
           file: '0001_check_customer.sql',
-          sql: 'ALTER TABLE orders ADD CONSTRAINT has_customer CHECK (customer_id IS NOT NULL) NOT VALID;',
+          text: 'ALTER TABLE orders ADD CONSTRAINT has_customer CHECK (customer_id IS NOT NULL) NOT VALID;',
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE orders VALIDATE CONSTRAINT has_customer;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE orders VALIDATE CONSTRAINT has_customer;' },
         {
           file: '0003_require_customer.sql',
-          sql:
+          text:
             'ALTER TABLE orders ALTER COLUMN customer_id SET NOT NULL;\n' +
             'ALTER TABLE orders DROP CONSTRAINT has_customer;',
         },
@@ -88,10 +90,10 @@ export default defineRule({
       good: [
         {
           file: '0001_check_order.sql',
-          sql: 'ALTER TABLE lines ADD CONSTRAINT has_order CHECK (order_id IS NOT NULL) NOT VALID;',
+          text: 'ALTER TABLE lines ADD CONSTRAINT has_order CHECK (order_id IS NOT NULL) NOT VALID;',
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE lines VALIDATE CONSTRAINT has_order;' },
-        { file: '0003_add_key.sql', sql: 'ALTER TABLE lines ADD PRIMARY KEY USING INDEX lines_key;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE lines VALIDATE CONSTRAINT has_order;' },
+        { file: '0003_add_key.sql', text: 'ALTER TABLE lines ADD PRIMARY KEY USING INDEX lines_key;' },
       ],
     },
   ],
@@ -214,11 +216,11 @@ function remedy(
   major: Major,
 ): { next: string; fixes: Fix[] } {
   const { statement } = subject
-  const written = alteredTableText(statement)
+  const written = alteredTableInSql(subject)
   const columns = [...new Set(open.map(({ column }) => column))]
   const taken = [...new Set(open.map(({ command }) => command))]
   const key = open.find(({ kind }) => kind === 'primary key')
-  const inOrder = (steps: Pick<Recipe, 'instead' | 'then'>, says: string) =>
+  const inOrder = (steps: Pick<Recipe, 'instead' | 'then' | 'back'>, says: string) =>
     recipe(subject, { title: 'Prove that there is no NULL before NOT NULL asks', says, ...steps })
 
   // The rows are proven by what is there or is being added; it only has to be validated first.
@@ -271,6 +273,10 @@ function remedy(
     ...others.map((command) => [command, ''] as const),
   ]
   const then = [...steps.then]
+  // DROP NOT NULL takes a not-null constraint away that is NOT VALID, too.
+  const isAll = alterCommands(statement).length === taken.length
+  const served = major >= 18 ? ('as before' as const) : isAll ? { sql: dropAdded(written, steps.first) } : undefined
+  const back = key === undefined ? served : undefined
   if (key) {
     then.push({
       name: fileWords(`add_primary_key_to_${table.name}`),
@@ -280,13 +286,25 @@ function remedy(
     })
   }
   return inOrder(
-    { instead: withCommands(statement, changes), then },
+    { instead: withCommands(statement, changes), then, ...(back !== undefined && { back }) },
     major >= 18
       ? 'Add the not-null constraint NOT VALID, which reads nothing, and validate it in a migration that follows, under ' +
           'a lock that lets reads and writes through:'
       : 'Prove it first by a CHECK: added NOT VALID, validated in a migration that follows under a lock that lets reads ' +
           'and writes through, and dropped once NOT NULL is set, which then reads nothing:',
   )
+}
+
+/** The ALTER TABLE that takes back what `ADD CONSTRAINT name …` commands add. */
+function dropAdded(written: string, added: readonly string[]): string {
+  const drops = added.map((each) => `DROP CONSTRAINT ${addedName(each)}`)
+  return `ALTER TABLE ${written} ${drops.join(', ')};`
+}
+
+/** The name that an `ADD CONSTRAINT name …` gives, as it is written. */
+function addedName(command: string): string {
+  const start = 'ADD CONSTRAINT '.length
+  return command.slice(start, tokenEnd(command, start))
 }
 
 /** The name of a primary key that takes an index for its own: without one of its own, the index's. */

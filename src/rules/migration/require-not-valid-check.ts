@@ -13,6 +13,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A CHECK constraint that is validated while its table is locked against everyone',
@@ -34,9 +35,9 @@ export default defineRule({
       good: [
         {
           file: '0001_check_total.sql',
-          sql: 'ALTER TABLE orders ADD CONSTRAINT orders_total_positive CHECK (total >= 0) NOT VALID;',
+          text: 'ALTER TABLE orders ADD CONSTRAINT orders_total_positive CHECK (total >= 0) NOT VALID;',
         },
-        { file: '0002_validate_total.sql', sql: 'ALTER TABLE orders VALIDATE CONSTRAINT orders_total_positive;' },
+        { file: '0002_validate_total.sql', text: 'ALTER TABLE orders VALIDATE CONSTRAINT orders_total_positive;' },
       ],
     },
     {

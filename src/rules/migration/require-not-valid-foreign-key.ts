@@ -1,11 +1,11 @@
 import type { Fix } from '../../findings/fix.ts'
-import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { quoteIdentifier } from '../../sql/identifier.ts'
 import type { DraftTable } from '../../sql/schema-draft.ts'
 import { resolveName } from '../../sql/schema-draft.ts'
 import { nodeOf } from '../../sql/statement.ts'
 import type { AddedConstraint } from '../added-constraint.ts'
 import { addedConstraints, asTableConstraint, isPassedOver, withConstraints } from '../added-constraint.ts'
-import { alteredTableText } from '../alter-command.ts'
+import { alteredTableInSql } from '../alter-command.ts'
 import { effectOn } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import type { LockShapeName } from '../lock-table/lock-table.ts'
@@ -18,6 +18,7 @@ import { recipe } from '../recipe.ts'
 import { defineRule } from '../rule.ts'
 import type { Major } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
+import { nameInSql } from '../search-path.ts'
 import type { UsedTable } from '../used-table.ts'
 import { leavesOf, usedTable, wasRead } from '../used-table.ts'
 
@@ -27,6 +28,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A foreign key that is validated while both of its tables are locked against writes',
@@ -57,11 +59,11 @@ export default defineRule({
       good: [
         {
           file: '0001_reference_customers.sql',
-          sql:
+          text:
             'ALTER TABLE orders ADD CONSTRAINT orders_customer FOREIGN KEY (customer_id) REFERENCES customers ' +
             'ON DELETE CASCADE DEFERRABLE NOT VALID;',
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE orders VALIDATE CONSTRAINT orders_customer;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE orders VALIDATE CONSTRAINT orders_customer;' },
       ],
     },
     {
@@ -85,14 +87,14 @@ export default defineRule({
       good: [
         {
           file: '0001_reference_devices.sql',
-          sql:
+          text:
             'ALTER TABLE events_2026 ADD CONSTRAINT events_device_id_fkey FOREIGN KEY (device_id) ' +
             'REFERENCES devices NOT VALID;',
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE events_2026 VALIDATE CONSTRAINT events_device_id_fkey;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE events_2026 VALIDATE CONSTRAINT events_device_id_fkey;' },
         {
           file: '0003_reference_devices.sql',
-          sql: 'ALTER TABLE events ADD FOREIGN KEY (device_id) REFERENCES devices (id);',
+          text: 'ALTER TABLE events ADD FOREIGN KEY (device_id) REFERENCES devices (id);',
         },
       ],
     },
@@ -256,12 +258,12 @@ function partitionedRecipe(
   major: Major,
 ): { next: string; fixes: Fix[] } {
   const { statement } = subject
-  const leaves = leavesOf(draft, name).map((leaf) => quoteTextName(leaf.name))
+  const leaves = leavesOf(draft, name).map((leaf) => nameInSql(subject, leaf.name))
   const add = ({ constraint, name: own }: NamedConstraint) => {
     const definition = asTableConstraint(constraint).replace(/\s+NOT\s+VALID\b/i, '')
     return `ADD CONSTRAINT ${quoteIdentifier(own)} ${definition}`
   }
-  const parent = alteredTableText(statement)
+  const parent = alteredTableInSql(subject)
   const onLeaves = (commands: readonly string[]) =>
     leaves.map((leaf) => `ALTER TABLE ${leaf} ${commands.join(', ')};`).join('\n')
   const onParent = (commands: readonly string[]) => `ALTER TABLE ${parent} ${commands.join(', ')};`

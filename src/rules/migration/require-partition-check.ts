@@ -21,6 +21,7 @@ export default defineRule({
   severity: 'warning',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'ATTACH PARTITION without a CHECK that spares reading the new partition, or the DEFAULT one',
@@ -47,14 +48,14 @@ export default defineRule({
       good: [
         {
           file: '0001_check.sql',
-          sql:
+          text:
             'ALTER TABLE events_2025 ADD CONSTRAINT events_2025_bound\n' +
             "  CHECK (at >= '2025-01-01' AND at < '2026-01-01') NOT VALID;",
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE events_2025 VALIDATE CONSTRAINT events_2025_bound;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE events_2025 VALIDATE CONSTRAINT events_2025_bound;' },
         {
           file: '0003_attach.sql',
-          sql:
+          text:
             "ALTER TABLE events ATTACH PARTITION events_2025 FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');\n" +
             'ALTER TABLE events_2025 DROP CONSTRAINT events_2025_bound;',
         },
@@ -72,14 +73,14 @@ export default defineRule({
       good: [
         {
           file: '0001_check.sql',
-          sql:
+          text:
             'ALTER TABLE orders_rest ADD CONSTRAINT orders_rest_not_eu\n' +
             "  CHECK (NOT (region IS NOT NULL AND region IN ('de', 'fr'))) NOT VALID;",
         },
-        { file: '0002_validate.sql', sql: 'ALTER TABLE orders_rest VALIDATE CONSTRAINT orders_rest_not_eu;' },
+        { file: '0002_validate.sql', text: 'ALTER TABLE orders_rest VALIDATE CONSTRAINT orders_rest_not_eu;' },
         {
           file: '0003_attach.sql',
-          sql:
+          text:
             'CREATE TABLE orders_eu (id bigint, region text);\n' +
             "ALTER TABLE orders ATTACH PARTITION orders_eu FOR VALUES IN ('de', 'fr');",
         },
@@ -95,13 +96,13 @@ export default defineRule({
       good: [
         {
           file: '0001_tables.sql',
-          sql:
+          text:
             'CREATE TABLE readings_8 (sensor int NOT NULL, day date NOT NULL, CHECK (sensor = 8));\n' +
             'CREATE TABLE readings_9 (sensor int, day date);',
         },
         {
           file: '0002_attach.sql',
-          sql:
+          text:
             'ALTER TABLE readings ATTACH PARTITION readings_8 FOR VALUES FROM (8, MINVALUE) TO (8, MAXVALUE);\n' +
             'CREATE TABLE readings_10 (sensor int, day date);\n' +
             'ALTER TABLE readings ATTACH PARTITION readings_10 FOR VALUES FROM (10, MINVALUE) TO (11, MINVALUE);',

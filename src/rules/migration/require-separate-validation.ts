@@ -4,7 +4,7 @@ import type { LockMode } from '../../findings/lock-mode.ts'
 import { namedObjects } from '../../sql/named-objects.ts'
 import { addedConstraints, asTableConstraint } from '../added-constraint.ts'
 import type { AlterCommand } from '../alter-command.ts'
-import { alterCommands, alteredTableText, withoutCommands } from '../alter-command.ts'
+import { alterCommands, alteredTableInSql, withoutCommands } from '../alter-command.ts'
 import { effectOn, whomItBlocks } from '../effect.ts'
 import { measured } from '../lock-table/lock-table.ts'
 import { fileWords } from '../next-step.ts'
@@ -26,6 +26,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'VALIDATE CONSTRAINT in a transaction that already keeps others from its table',
@@ -46,9 +47,9 @@ export default defineRule({
       good: [
         {
           file: '0001_check_total.sql',
-          sql: 'ALTER TABLE orders ADD CONSTRAINT total_positive CHECK (total >= 0) NOT VALID;',
+          text: 'ALTER TABLE orders ADD CONSTRAINT total_positive CHECK (total >= 0) NOT VALID;',
         },
-        { file: '0002_validate_total.sql', sql: 'ALTER TABLE orders VALIDATE CONSTRAINT total_positive;' },
+        { file: '0002_validate_total.sql', text: 'ALTER TABLE orders VALIDATE CONSTRAINT total_positive;' },
       ],
     },
     {
@@ -63,11 +64,11 @@ export default defineRule({
       good: [
         {
           file: '0001_check_total.sql',
-          sql: 'ALTER TABLE orders ADD CONSTRAINT has_total CHECK (total IS NOT NULL) NOT VALID;',
+          text: 'ALTER TABLE orders ADD CONSTRAINT has_total CHECK (total IS NOT NULL) NOT VALID;',
         },
         {
           file: '0002_require_total.sql',
-          sql:
+          text:
             'ALTER TABLE orders VALIDATE CONSTRAINT has_total;\n' +
             'ALTER TABLE orders ALTER COLUMN total SET NOT NULL;\n' +
             'ALTER TABLE orders DROP CONSTRAINT has_total;',
@@ -211,12 +212,13 @@ function remedy(
     })
   }
   const known = pending.flatMap(({ name, add }) => (add === undefined ? [] : [{ name, add }]))
-  const written = alteredTableText(statement)
+  const written = alteredTableInSql(subject)
   const validate = pending.map(({ name }) => `VALIDATE CONSTRAINT ${quoteIdentifier(name)}`).join(', ')
   return recipe(subject, {
     title,
     says: 'Validate it in a migration of its own, applied after this one is committed:',
     instead: withoutCommands(statement, commands),
+    back: 'as before',
     then: [
       known.length === pending.length
         ? validation(written, known)

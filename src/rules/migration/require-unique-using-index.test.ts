@@ -43,10 +43,11 @@ describe('the way out', () => {
   })
 
   test('goose gets a file for the index and one for the constraint', async () => {
-    const { findings } = await byText([table, 'ALTER TABLE t ADD UNIQUE (a);'], 17, goose)
+    const { findings } = await byText([table, 'ALTER TABLE t ADD UNIQUE (a);\nSELECT 1;'], 17, goose)
     expect(findings[0]?.fixes[0]?.newFiles).toMatchObject([
       { text: expect.stringMatching(/^-- \+goose NO TRANSACTION\n-- \+goose Up\nCREATE UNIQUE INDEX/) as string },
-      { text: expect.stringMatching(/^-- \+goose Up\nALTER TABLE t ADD CONSTRAINT t_a_key/) as string },
+      // Its way back builds an index again.
+      { text: expect.stringMatching(/^-- \+goose NO TRANSACTION\n-- \+goose Up\nALTER TABLE t ADD CONSTR/) as string },
     ])
   })
 

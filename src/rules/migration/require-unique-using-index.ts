@@ -12,7 +12,8 @@ import type { Major } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
 import type { UsedTable } from '../used-table.ts'
 import { holdsNoRows, leavesOf, usedTable, wasRead } from '../used-table.ts'
-import { isPrimary, keyRemedy } from './key-remedy.ts'
+import { keyRemedy } from './key-remedy.ts'
+import { isPrimary } from './key-steps.ts'
 
 export default defineRule({
   id: 'require-unique-using-index',
@@ -20,6 +21,7 @@ export default defineRule({
   severity: 'error',
   category: 'migration',
   subject: 'statement',
+  statements: ['AlterTableStmt'],
   about: 'change',
   needs: ['measured', 'trace'],
   summary: 'A unique constraint or primary key whose index is built while its table is locked against everyone',
@@ -65,6 +67,15 @@ export default defineRule({
       good:
         'CREATE TABLE returns (order_id bigint, number int);\n' +
         'ALTER TABLE returns ADD PRIMARY KEY (order_id, number);',
+    },
+    {
+      title: 'A primary key takes the place of another',
+      setup: 'CREATE TABLE lines (id bigint PRIMARY KEY, token uuid NOT NULL);',
+      bad: 'ALTER TABLE lines DROP CONSTRAINT lines_pkey, ADD PRIMARY KEY (token);',
+      at: 'ALTER TABLE lines DROP CONSTRAINT lines_pkey, ADD PRIMARY KEY (token)',
+      good:
+        'CREATE UNIQUE INDEX CONCURRENTLY lines_token_idx ON lines (token);\n' +
+        'ALTER TABLE lines DROP CONSTRAINT lines_pkey, ADD CONSTRAINT lines_pkey PRIMARY KEY USING INDEX lines_token_idx;',
     },
     {
       title: 'A partitioned table',

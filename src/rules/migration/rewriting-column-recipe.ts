@@ -10,7 +10,7 @@ import { recipe } from '../recipe.ts'
 import type { MigrationDraft, StatementSubject } from '../subject.ts'
 import { constraintOf, isKey, notNullAndKeys, readColumn } from './added-column.ts'
 import type { AddedColumn, WrittenColumn } from './added-column.ts'
-import { backfill, codeRecipe } from './backfill.ts'
+import { backfill, codeRecipe, triggerWords } from './backfill.ts'
 import { builtInTypes } from './built-in-types.ts'
 import type { RewriteCause } from './rewrite-cause.ts'
 import { serialTypes } from '../../sql/serial-types.ts'
@@ -27,6 +27,11 @@ type Advice = { next: string; fixes: Fix[] }
 /** How to add a column without writing the table anew. */
 export function rewritingColumnRecipe(subject: StatementSubject, added: RewritingColumn): Advice {
   const written = readColumn(subject, added)
+  const { declared, draft, name } = added.table
+  // The rows of its children are not in the order of its key.
+  if (declared?.madeFrom === 'inherits' || draft.inherited.has(name)) {
+    return added.cause?.kind === 'stored' ? forStored(subject, written) : inWords(written)
+  }
   switch (added.cause?.kind) {
     case 'default':
       return forDefault(subject, written) ?? inWords(written)
@@ -55,7 +60,9 @@ function forDefault(subject: StatementSubject, written: WrittenColumn): Advice |
   const value = given.text.replace(/^default\s*/i, '')
   return codeRecipe(subject, {
     title: 'Add the column without a value, fill it in batches',
-    says: `Add the column without a value, with the default for new rows, and fill the old rows in batches${then(written)}:`,
+    says:
+      `Add the column without a value, with the default for new rows, and fill the old rows in ` +
+      `batches${then(written)}.${triggerWords(written.table.declared)}`,
     instead: withDefault(subject, written, written.typeText, value),
     then: [fill(written), ...notNullAndKeys(written)],
   })
@@ -81,7 +88,7 @@ function forSerial(subject: StatementSubject, written: WrittenColumn): Advice | 
     title: 'Add the column without a value, fill it in batches',
     says:
       'Add the column without a value, with a sequence for new rows, and number the old rows in batches; NOT NULL comes ' +
-      'last, proven first:',
+      `last, proven first.${triggerWords(written.table.declared)}`,
     instead:
       `CREATE SEQUENCE ${sequence}${kind};\n` +
       `${withDefault(subject, written, integer, `nextval(${literal(sequence)})`)}\n` +
@@ -101,7 +108,7 @@ function forIdentity(subject: StatementSubject, written: WrittenColumn): Advice 
     title: 'Add the column without a value, fill it in batches',
     says:
       'Add the column without a value, with a sequence for new rows, and number the old rows in batches; then let the ' +
-      'identity go on where that sequence stands:',
+      `identity go on where that sequence stands.${triggerWords(written.table.declared)}`,
     instead:
       `CREATE SEQUENCE ${sequence};\n` + withDefault(subject, written, typeText, `nextval(${literal(sequence)})`),
     then: [
@@ -189,7 +196,13 @@ function forDomain(subject: StatementSubject, written: WrittenColumn, type: stri
 
 /** For what cannot be written out by the text alone. */
 function inWords({ table, column, tableText }: WrittenColumn): Advice {
-  const each = table.declared?.kind === 'partitioned table' ? ' of each partition' : ''
+  const { declared, draft, name } = table
+  const each =
+    declared?.kind === 'partitioned table'
+      ? ' of each partition'
+      : draft.inherited.has(name)
+        ? ' of each table below'
+        : ''
   return {
     next:
       `Add ${column} without a value or a constraint, which is instant. Set the default for new rows: ALTER TABLE ` +

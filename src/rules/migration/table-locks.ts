@@ -1,11 +1,12 @@
 import type { AlterTableCmd, Node, RangeVar } from '@pgsql/types'
 import type { LockMode } from '../../findings/lock-mode.ts'
+import type { Observation } from '../../findings/observation.ts'
 import { compareLockModes, lockModes } from '../../findings/lock-mode.ts'
 import { textNameOf } from '../../sql/identifier.ts'
 import { ownerOfIndex, resolveName } from '../../sql/schema-draft.ts'
 import type { SchemaDraft } from '../../sql/schema-draft.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
-import type { Statement } from '../../sql/statement.ts'
+import type { NodeTag, Statement } from '../../sql/statement.ts'
 import { isNewTable } from '../new-tables.ts'
 import { observationOf } from '../observed.ts'
 import type { HistorySubject, MigrationSubject, StatementSubject } from '../subject.ts'
@@ -20,36 +21,37 @@ export interface TableLock {
 }
 
 /** The schema before a statement is dear to read out of order, and these are asked for again at later statements. */
-const known = new WeakMap<StatementSubject, { seen?: TableLock[]; written?: TableLock[] }>()
-
-function memo(subject: StatementSubject, key: 'seen' | 'written', read: () => TableLock[]): TableLock[] {
-  const locks = known.get(subject) ?? {}
-  known.set(subject, locks)
-  return (locks[key] ??= read())
-}
+const seen = new WeakMap<StatementSubject, readonly TableLock[]>()
+const written = new WeakMap<StatementSubject, readonly TableLock[]>()
+const none: readonly TableLock[] = []
 
 /**
  * The locks that a statement takes on tables that others may be using, the strongest on each: as the shadow showed
  * them, without those that its transaction held already, else as the text tells.
  */
-export function tableLocks(subject: StatementSubject): TableLock[] {
-  return memo(subject, 'seen', () => readLocks(subject))
+export function tableLocks(subject: StatementSubject): readonly TableLock[] {
+  const observation = observationOf(subject)
+  if (observation === undefined) return writtenLocks(subject)
+  let locks = seen.get(subject)
+  if (locks === undefined) seen.set(subject, (locks = readLocks(subject, observation)))
+  return locks
 }
 
 /** As `tableLocks`, by the text alone and whatever its transaction holds already; those of its code are among them. */
-export function writtenLocks(subject: StatementSubject): TableLock[] {
-  return memo(subject, 'written', () => readWrittenLocks(subject))
+export function writtenLocks(subject: StatementSubject): readonly TableLock[] {
+  if (!lockingTags.has(subject.statement.tag) && subject.inner.length === 0) return none
+  let locks = written.get(subject)
+  if (locks === undefined) written.set(subject, (locks = readWrittenLocks(subject)))
+  return locks
 }
 
-function readLocks(subject: StatementSubject): TableLock[] {
+function readLocks(subject: StatementSubject, observation: Observation): TableLock[] {
   const { migration, statement } = subject
-  const written = writtenLocks(subject)
-  const observation = observationOf(subject)
-  if (observation === undefined) return written
+  const byText = writtenLocks(subject)
   const draft = migration.history.before(subject)
   const left = tablesLeft(migration.history)
   const isTable = (table: string) =>
-    draft.tables.has(table) || left.has(table) || written.some((lock) => lock.table === table)
+    draft.tables.has(table) || left.has(table) || byText.some((lock) => lock.table === table)
   const made = new Set(observation.created.map(({ name }) => name))
   return observation.locks.flatMap(({ relation, mode }) => {
     const table = textNameOf(relation)
@@ -84,6 +86,24 @@ function mayBeUsed(draft: SchemaDraft, migration: MigrationSubject, table: strin
   const kind = draft.tables.get(table)?.kind
   return kind !== 'temporary table' && kind !== 'view' && !isNewTable(migration, table, before)
 }
+
+/** The statements that `addLocks` knows to lock a table. */
+const lockingTags: ReadonlySet<NodeTag> = new Set([
+  'AlterObjectSchemaStmt',
+  'AlterPolicyStmt',
+  'AlterTableStmt',
+  'ClusterStmt',
+  'CreatePolicyStmt',
+  'CreateStmt',
+  'CreateTrigStmt',
+  'DropStmt',
+  'IndexStmt',
+  'LockStmt',
+  'RefreshMatViewStmt',
+  'RenameStmt',
+  'RuleStmt',
+  'TruncateStmt',
+])
 
 function addLocks(locks: WrittenLocks, draft: SchemaDraft, statement: Statement): void {
   const take = (table: string, mode: LockMode) => {
@@ -258,6 +278,7 @@ function referencedBy(draft: SchemaDraft, nodes: readonly Node[]): string[] {
 }
 
 function defaultPartitions(draft: SchemaDraft, parent: string): string[] {
+  if (!draft.partitioned.has(parent)) return []
   return [...draft.tables.values()].flatMap((table) =>
     table.partitionOf === parent && table.defaultPartition ? [table.name] : [],
   )

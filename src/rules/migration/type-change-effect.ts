@@ -7,6 +7,7 @@ import { findNodes } from '../../sql/walk.ts'
 import { alterCommands } from '../alter-command.ts'
 import { domainOf } from '../domain.ts'
 import { isInText } from '../new-objects.ts'
+import { statementOfSite } from '../site-statement.ts'
 import type { StatementSubject } from '../subject.ts'
 import type { ColumnType } from '../type-fit.ts'
 import type { UsedTable } from '../used-table.ts'
@@ -152,7 +153,6 @@ function namesColumn(index: NodeOf<'IndexStmt'>, column: string): boolean {
 
 /** The statement that made an index, where the text has one. */
 export function indexStatement(index: TextIndex, { migration }: StatementSubject): NodeOf<'IndexStmt'> | undefined {
-  const { file, statement } = index.site
-  const made = migration.history.migrations.find((each) => each.file === file)?.statements[statement]?.statement
+  const made = statementOfSite(migration.history.migrations, index.site)?.statement
   return made && (statementOf(made, 'IndexStmt') ?? findNodes(made.node, 'IndexStmt')[0])
 }

@@ -72,8 +72,8 @@ export default defineRule({
   },
 })
 
-/** Sixteen characters can have more than 63 bytes. */
-const mayHaveOne = /"[^"]{16}|[\w$\u0080-\uffff]{16}/
+/** Characters that are not of ASCII have more than one byte. */
+const mayHaveOne = /\b[\w$]{64}|"(?:[^"]|""){64}|[\u0080-\uffff]/
 
 function nameIn(token: string): string | undefined {
   if (token.startsWith('"')) return token.slice(1, -1).replaceAll('""', '"')

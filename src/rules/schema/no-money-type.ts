@@ -1,5 +1,5 @@
 import { defineRule } from '../rule.ts'
-import { writtenColumns } from './written-columns.ts'
+import { placeOfType, writtenColumns } from './written-columns.ts'
 
 const types: ReadonlySet<string> = new Set(['money'])
 
@@ -9,6 +9,7 @@ export default defineRule({
   severity: 'warning',
   category: 'schema',
   subject: 'statement',
+  statements: ['CreateStmt', 'AlterTableStmt'],
   about: 'change',
   needs: ['source'],
   summary: 'A column of type money',
@@ -42,13 +43,14 @@ export default defineRule({
     },
   ],
   *check(subject) {
-    for (const { name, type, at } of writtenColumns(subject)) {
+    for (const column of writtenColumns(subject)) {
+      const { name, type } = column
       const element = type.replace(/\[\]$/, '')
       if (!types.has(element)) continue
       yield {
         kind: 'finding',
         message: `${name} is money: what its values mean depends on lc_monetary of the session`,
-        at,
+        at: placeOfType(subject, column),
         evidence: [{ kind: 'source', text: name }],
         next: 'Write numeric(12, 2) or bigint in the smallest unit, and the currency in a column of its own.',
         identity: name,

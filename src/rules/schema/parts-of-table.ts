@@ -1,9 +1,9 @@
 import type { CatalogIndex } from '../../findings/catalog.ts'
 import { textNameOf } from '../../sql/identifier.ts'
 import type { TextIndex, TextKey, TextRelationKind } from '../../sql/schema-text.ts'
-import type { HistorySubject } from '../subject.ts'
+import type { SchemaState } from './schema-state.ts'
 
-/** What belongs to one table at the end of the history, as the catalog and as the text have it. */
+/** What belongs to one table at the end of a history, as the catalog and as the text have it. */
 export interface TableParts {
   kind?: TextRelationKind
   partitionOf?: string
@@ -14,16 +14,16 @@ export interface TableParts {
   keys: TextKey[]
 }
 
-const known = new WeakMap<HistorySubject, ReadonlyMap<string, TableParts>>()
+const known = new WeakMap<SchemaState, ReadonlyMap<string, TableParts>>()
 
-/** The parts of every table, by the table's name in a `SchemaText`. Gathered once for each history. */
-export function partsOfTables(history: HistorySubject): ReadonlyMap<string, TableParts> {
-  let parts = known.get(history)
-  if (parts === undefined) known.set(history, (parts = gather(history)))
+/** The parts of every table, by the table's name in a `SchemaText`. Gathered once for each state. */
+export function partsOfTables(state: SchemaState): ReadonlyMap<string, TableParts> {
+  let parts = known.get(state)
+  if (parts === undefined) known.set(state, (parts = gather(state)))
   return parts
 }
 
-function gather({ schema, catalog }: HistorySubject): ReadonlyMap<string, TableParts> {
+function gather({ schema, catalog }: SchemaState): ReadonlyMap<string, TableParts> {
   const tables = new Map<string, TableParts>()
   const of = (table: string): TableParts => {
     let parts = tables.get(table)
@@ -40,6 +40,17 @@ function gather({ schema, catalog }: HistorySubject): ReadonlyMap<string, TableP
   for (const index of catalog?.indexes ?? []) of(textNameOf(index.table)).seenIndexes.push(index)
   for (const [name, { partitionOf }] of [...tables]) {
     if (partitionOf !== undefined) of(partitionOf).partitions.push(name)
+  }
+  return tables
+}
+
+/** What belongs to tables, by the table's name. */
+export function byTable<T extends { table: string }>(parts: Iterable<T>): Map<string, T[]> {
+  const tables = new Map<string, T[]>()
+  for (const part of parts) {
+    const own = tables.get(part.table)
+    if (own === undefined) tables.set(part.table, [part])
+    else own.push(part)
   }
   return tables
 }

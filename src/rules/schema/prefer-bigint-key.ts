@@ -1,7 +1,7 @@
 import { nodeOf, statementOf } from '../../sql/statement.ts'
 import { defineRule } from '../rule.ts'
 import type { StatementSubject } from '../subject.ts'
-import { writtenColumns } from './written-columns.ts'
+import { placeOfType, writtenColumns } from './written-columns.ts'
 import type { WrittenColumn } from './written-columns.ts'
 
 /** The types that are too small, by the largest key they hold. */
@@ -14,6 +14,7 @@ export default defineRule({
   severity: 'note',
   category: 'schema',
   subject: 'statement',
+  statements: ['CreateStmt', 'AlterTableStmt'],
   about: 'change',
   needs: ['source'],
   summary: 'A new primary key of type integer or smallint',
@@ -64,13 +65,13 @@ export default defineRule({
   *check(subject) {
     const keys = keyColumns(subject)
     for (const column of writtenColumns(subject)) {
-      const { name, type, at } = column
+      const { name, type } = column
       const limit = largest[type]
       if (limit === undefined || !isKey(column, keys) || referencesAnother(column)) continue
       yield {
         kind: 'finding',
         message: `${name} is a primary key of type ${manualNames[type] ?? type}: it ends at ${limit}`,
-        at,
+        at: placeOfType(subject, column),
         evidence: [{ kind: 'source', text: name }],
         next: 'Write bigint, while the table is new: widening it later rewrites the table.',
         identity: name,

@@ -1,13 +1,12 @@
-import type { Evidence } from '../../findings/evidence.ts'
-import { quoteIdentifier, quoteTextName, textNameOf, unquoted } from '../../sql/identifier.ts'
-import { unqualified } from '../../sql/schema-draft.ts'
-import type { Site, TextIndex } from '../../sql/schema-text.ts'
-import { lastObserved, schemaEvidence } from '../observed.ts'
-import { placeOfSite, placeOfStatement } from '../place.ts'
-import type { Place } from '../rule.ts'
+import { quoteIdentifier, quoteTextName } from '../../sql/identifier.ts'
+import { bytesText, countText } from '../health/amounts.ts'
+import { indexEvidence } from '../index/index-evidence.ts'
+import type { SchemaIndex } from '../index/schema-indexes.ts'
+import { indexesOf } from '../index/schema-indexes.ts'
 import { defineRule } from '../rule.ts'
-import type { HistorySubject } from '../subject.ts'
-import { partsOfTables } from './parts-of-table.ts'
+import { columnOf } from './schema-columns.ts'
+import type { SchemaState } from './schema-state.ts'
+import { stateOf } from './schema-state.ts'
 
 export default defineRule({
   id: 'prefer-gin',
@@ -128,103 +127,101 @@ export default defineRule({
     },
   ],
   *check(history, { major }) {
-    const typeOf = columnTypes(history)
-    for (const index of candidates(history)) {
-      for (const column of index.columns) {
-        if (column === null) continue
-        const type = typeOf(index.table, column)
-        if (type === undefined) {
-          yield { kind: 'unknown', needs: `the type of ${index.table}.${column}` }
-          continue
-        }
-        const family = familyOf(type)
-        if (family === undefined) continue
-        const evidence: Evidence[] = []
-        if (index.site)
-          evidence.push({ kind: 'source', text: index.site.fileText.slice(index.site.span.start, index.site.span.end) })
-        if (history.catalog) evidence.push(schemaEvidence(major, { [`${index.table}.${column}`]: type }))
-        const [first, ...rest] = evidence
-        if (first === undefined) continue
-        yield {
-          kind: 'finding',
-          message:
-            `${index.name} is a B-tree on ${index.table}.${column} (${type}): it compares whole values ` +
-              `and serves none ` +
-            `of ${family.operators}`,
-          at: index.place(),
-          evidence: [first, ...rest],
-          next: family.advice(quoteTextName(index.table), quoteIdentifier(column)),
-          identity: `${index.name} (${column})`,
-        }
+    for (const unfit of unfitIndexes(history)) {
+      if (unfit.kind === 'unclear') {
+        yield { kind: 'unknown', needs: `the type of ${unfit.of}` }
+        continue
+      }
+      const { index, of, type } = unfit
+      yield {
+        ...remarkOf(history, unfit),
+        at: index.place(),
+        evidence: indexEvidence(major, index, { [of]: type }),
+      }
+    }
+  },
+  *live(database) {
+    const state = stateOf(database)
+    for (const unfit of unfitIndexes(state)) {
+      if (unfit.kind === 'unclear') continue
+      const { seen } = unfit.index
+      const statistics = seen && database.indexes.get(seen.name)
+      if (seen === undefined || statistics === undefined || statistics.partOf !== undefined) continue
+      yield {
+        ...remarkOf(state, unfit),
+        at: { kind: 'object', objectType: 'index', name: seen.name },
+        evidence: [
+          { kind: 'catalog', facts: { definition: seen.definition, [unfit.of]: unfit.type } },
+          { kind: 'statistics', facts: { scans: countText(statistics.scans), size: bytesText(statistics.bytes) } },
+        ],
       }
     }
   },
 })
 
-interface Candidate {
-  name: string
-  /** Names of a `SchemaText`. */
-  table: string
-  columns: readonly (string | null)[]
-  site?: Site
-  place: () => Place
+interface Unfit {
+  kind: 'unfit'
+  index: SchemaIndex
+  /** The column with its table, or the expression. */
+  of: string
+  /** Undefined for an expression. */
+  column?: string
+  type: string
+  family: Family
 }
 
 /**
- * The B-tree indexes at the end of the history that are neither unique nor a constraint's; those of a partition are its
- * parent's.
+ * The B-tree indexes that are neither unique nor a constraint's and have a key of a type that GIN is for; those of a
+ * partition are its parent's.
  */
-function candidates(history: HistorySubject): Candidate[] {
-  const { catalog, complete } = history
-  return [...partsOfTables(history)].flatMap(([table, { partitionOf, seenIndexes, indexes }]) => {
-    const written = indexes.filter((index) => index.method === 'btree' && !index.unique)
-    const found: Candidate[] = []
-    const seen = new Set<TextIndex>()
-    for (const index of seenIndexes) {
-      if (index.method !== 'btree' || index.unique || index.primary) continue
-      const name = unqualified(textNameOf(index.name))
-      const columns = index.columns.map((column) => column && unquoted(column))
-      const text =
-        written.find((each) => each.name === name) ??
-        written.find((each) => each.name === undefined && sameColumns(each.columns, columns))
-      if (text) seen.add(text)
-      else if (partitionOf !== undefined) continue
-      const place = () => (text ? placeOfSite(text.site) : placeSeen(history, index.name))
-      found.push({ name, table, columns, ...(text && { site: text.site }), place })
+function* unfitIndexes(state: SchemaState): Generator<Unfit | { kind: 'unclear'; of: string }> {
+  for (const index of indexesOf(state)) {
+    const { shape, ofConstraint, inherited, table } = index
+    if (shape.method !== 'btree' || shape.unique || ofConstraint || inherited) continue
+    for (const { column, text } of shape.keys) {
+      if (column === undefined) {
+        const family = isDocument(text) ? familyOf('tsvector') : undefined
+        if (family) yield { kind: 'unfit', index, of: `an expression of ${table}`, type: 'tsvector', family }
+        continue
+      }
+      const found = columnOf(state, table, column)
+      const of = `${table}.${column}`
+      if (found === undefined) {
+        yield { kind: 'unclear', of }
+        continue
+      }
+      const family = familyOf(found.base)
+      if (family) yield { kind: 'unfit', index, of, column, type: found.type, family }
     }
-    if (catalog !== undefined && complete) return found
-    for (const index of written) {
-      if (seen.has(index)) continue
-      const { columns, site } = index
-      const name = index.name ?? `an index on ${table}`
-      found.push({ name, table, columns, site, place: () => placeOfSite(site) })
-    }
-    return found
-  })
+  }
 }
 
-function sameColumns(a: readonly (string | null)[], b: readonly (string | null)[]): boolean {
-  return a.length === b.length && a.every((column, position) => column === b[position])
-}
-
-function placeSeen(history: HistorySubject, name: string): Place {
-  const maker = lastObserved(history, ({ created }) =>
-    created.some((object) => object.objectType === 'index' && object.name === name),
+/** Whether a key's expression, printed by PostgreSQL or as a tree, is a call of to_tsvector or setweight. */
+function isDocument(text: string): boolean {
+  return (
+    /^\(*(?:to_tsvector|setweight)\(/.test(text) ||
+    /^\{"FuncCall":\{"funcname":\[(?:\{"String":\{"sval":"pg_catalog"\}\},)?\{"String":\{"sval":"(?:to_tsvector|setweight)"/.test(text)
   )
-  return maker ? placeOfStatement(maker) : { kind: 'object', name, objectType: 'index' }
 }
 
-/** A column's type: from the catalog where there is one, else as the text declares it. */
-function columnTypes(history: HistorySubject): (table: string, column: string) => string | undefined {
-  const types = new Map<string, string>()
-  for (const table of history.schema.tables) {
-    for (const column of table.columns) types.set(`${table.name}\0${column.name}`, column.type)
+function remarkOf(state: SchemaState, { index, of, column, type, family }: Unfit) {
+  const { label, table, printed } = index
+  const gin = indexesOf(state).find(
+    (other) =>
+      other.table === table &&
+      other.shape.method === 'gin' &&
+      column !== undefined &&
+      other.shape.keys[0]?.column === column,
+  )
+  return {
+    kind: 'finding' as const,
+    message: `${label} is a B-tree on ${of} (${type}): it compares whole values and serves none of ${family.operators}`,
+    next: gin
+      ? `${gin.label} serves those already: take this one away (DROP INDEX CONCURRENTLY).`
+      : family.advice(quoteTextName(table), column === undefined ? '(EXPRESSION)' : quoteIdentifier(column)),
+    identity: `${label} (${column ?? 'expression'})`,
+    ...(printed !== undefined && { object: printed }),
   }
-  for (const relation of history.catalog?.relations ?? []) {
-    for (const column of relation.columns)
-      types.set(`${textNameOf(relation.name)}\0${unquoted(column.name)}`, column.type)
-  }
-  return (table, column) => types.get(`${table}\0${column}`)
 }
 
 interface Family {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { applyFix, history, judgeExample } from '../../../test/contract/examples.ts'
+import { majors, withDatabase } from '../../../test/postgres.ts'
 import rule from './prefer-identity.ts'
 
 const find = (how: 'text' | 'trace', ...texts: string[]) => judgeExample(rule, history(...texts), 17, how)
@@ -40,6 +41,26 @@ test('on a released table it is a note with the way to convert it', async () => 
   const { findings } = await find('text', 'CREATE TABLE app."T" (id serial);', 'SELECT 1;')
   expect(findings).toMatchObject([{ severity: 'note', fixes: [] }])
   expect(findings[0]?.next).toContain('DROP SEQUENCE app."T_id_seq";')
+})
+
+test.each(majors)('the way to convert it gives no id twice on PostgreSQL %i, that of a deleted row neither', async (major) => {
+  const made = 'CREATE SCHEMA app; CREATE TABLE app."T" ("Id" serial PRIMARY KEY, a int); CREATE TABLE app.u (id serial);'
+  const { findings } = await judgeExample(rule, history(made, 'SELECT 1;'), major, 'text')
+  await withDatabase(major, async (client) => {
+    await client.query(made)
+    await client.query('INSERT INTO app."T" (a) SELECT generate_series(1, 10); DELETE FROM app."T" WHERE "Id" > 5')
+    for (const { next } of findings) await client.query(next.slice(next.indexOf('DO $$')))
+    const { rows } = await client.query('INSERT INTO app."T" (a) VALUES (1) RETURNING "Id"')
+    expect(rows).toEqual([{ Id: 11 }])
+    const { rows: first } = await client.query('INSERT INTO app.u DEFAULT VALUES RETURNING id')
+    expect(first).toEqual([{ id: 1 }])
+  })
+})
+
+test('the sequence is the one that the column draws from, with a trace', async () => {
+  const made = 'CREATE TABLE t (id serial); ALTER TABLE t RENAME TO u;'
+  const { findings } = await find('trace', made, 'SELECT 1;')
+  expect(findings[0]?.next).toContain('DROP SEQUENCE public.t_id_seq;')
 })
 
 test('what a DO block dropped or converted is not reported where the text or a trace shows it', async () => {

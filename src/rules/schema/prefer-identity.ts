@@ -2,9 +2,11 @@ import type { CatalogColumn } from '../../findings/catalog.ts'
 import type { Evidence } from '../../findings/evidence.ts'
 import type { Fix } from '../../findings/fix.ts'
 import { quoteIdentifier, quoteTextName, textNameOf, unquoted } from '../../sql/identifier.ts'
+import { unqualified } from '../../sql/schema-draft.ts'
 import type { TextColumn, TextTable } from '../../sql/schema-text.ts'
 import type { NodeOf } from '../../sql/statement.ts'
 import { nodeOf, statementOf } from '../../sql/statement.ts'
+import { nameBeside } from '../object-name.ts'
 import { schemaEvidence } from '../observed.ts'
 import { placeOfSite } from '../place.ts'
 import { defineRule } from '../rule.ts'
@@ -110,14 +112,16 @@ export default defineRule({
       rewrites: ['public.t'],
     },
     {
-      says: 'A serial column becomes an identity without a rewrite, and its numbers go on.',
-      setup: 'CREATE TABLE t (id serial PRIMARY KEY, a int); INSERT INTO t (a) VALUES (1), (2);',
+      says: 'A serial column becomes an identity without a rewrite, and its numbers go on, also those of deleted rows.',
+      setup: 'CREATE TABLE t (id serial PRIMARY KEY, a int); INSERT INTO t (a) VALUES (1), (2), (3); DELETE FROM t WHERE a > 1;',
       statement:
+        'DO $$ DECLARE was record; BEGIN SELECT last_value, is_called INTO was FROM t_id_seq; ' +
         'ALTER TABLE t ALTER COLUMN id DROP DEFAULT; DROP SEQUENCE t_id_seq; ' +
         'ALTER TABLE t ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY; ' +
-        "SELECT setval(pg_get_serial_sequence('t', 'id'), max(id)) FROM t; INSERT INTO t (a) VALUES (3)",
+        "PERFORM setval(pg_get_serial_sequence('t', 'id'), was.last_value, was.is_called); END $$; " +
+        'INSERT INTO t (a) VALUES (4)',
       rewrites: [],
-      then: { query: 'SELECT max(id)::text FROM t', rows: [['3']] },
+      then: { query: 'SELECT max(id)::text FROM t', rows: [['4']] },
     },
     {
       says: 'Before 17 a partition has no share in its parent’s identity: an INSERT into the partition itself fails.',
@@ -165,7 +169,7 @@ export default defineRule({
           evidence,
           identity: `${table.name}.${column.name}`,
           ...(site.released
-            ? { severity: 'note' as const, next: conversion(table, column) }
+            ? { severity: 'note' as const, next: conversion(table, column, seen) }
             : {
                 next: `Write ${quoteIdentifier(column.name)} ${identity}.`,
                 fixes: site.inCode ? [] : [fixOf(history, table, column, written, identity)],
@@ -252,16 +256,31 @@ function alteredDefaults(alter: NodeOf<'AlterTableStmt'>): (string | undefined)[
 }
 
 /** What turns a serial column into an identity in place: catalog changes only, the ids go on where they were. */
-function conversion(table: TextTable, column: TextColumn): string {
+function conversion(table: TextTable, column: TextColumn, seen: CatalogColumn | undefined): string {
   const name = quoteTextName(table.name)
   const id = quoteIdentifier(column.name)
-  const sequence = quoteTextName(`${table.name}_${column.name}_seq`)
-  const ofColumn = `pg_get_serial_sequence('${name.replaceAll("'", "''")}', '${column.name.replaceAll("'", "''")}')`
+  const sequence = sequenceOf(table, column, seen)
+  const literal = (text: string) => `'${text.replaceAll("'", "''")}'`
+  const ofColumn = `pg_get_serial_sequence(${literal(name)}, ${literal(column.name)})`
   return [
-    'Leave it, or turn it into an identity when the table is next changed, in one transaction:',
-    `ALTER TABLE ${name} ALTER COLUMN ${id} DROP DEFAULT;`,
-    `DROP SEQUENCE ${sequence};`,
-    `ALTER TABLE ${name} ALTER COLUMN ${id} ADD GENERATED ALWAYS AS IDENTITY;`,
-    `SELECT setval(${ofColumn}, max(${id})) FROM ${name};`,
+    'Leave it, or turn it into an identity when the table is next changed, in one transaction; the new sequence goes on ' +
+      'where the old one was, so that no id comes twice, that of a deleted row neither:',
+    'DO $$',
+    'DECLARE',
+    '  was record;',
+    'BEGIN',
+    `  LOCK TABLE ${name} IN ACCESS EXCLUSIVE MODE;`,
+    `  SELECT last_value, is_called INTO was FROM ${sequence};`,
+    `  ALTER TABLE ${name} ALTER COLUMN ${id} DROP DEFAULT;`,
+    `  DROP SEQUENCE ${sequence};`,
+    `  ALTER TABLE ${name} ALTER COLUMN ${id} ADD GENERATED ALWAYS AS IDENTITY;`,
+    `  PERFORM setval(${ofColumn}, was.last_value, was.is_called);`,
+    'END $$;',
   ].join('\n')
+}
+
+/** The column's sequence as SQL: as the traced schema's default names it, else as serial does. */
+function sequenceOf(table: TextTable, column: TextColumn, seen: CatalogColumn | undefined): string {
+  const drawn = /^nextval\('((?:[^']|'')+)'::regclass\)$/.exec(seen?.default ?? '')?.[1]
+  return drawn?.replaceAll("''", "'") ?? nameBeside(table.name, `${unqualified(table.name)}_${column.name}_seq`)
 }

@@ -1,5 +1,5 @@
 import { defineRule } from '../rule.ts'
-import { writtenColumns } from './written-columns.ts'
+import { placeOfType, writtenColumns } from './written-columns.ts'
 
 const types: ReadonlySet<string> = new Set(['json'])
 
@@ -9,6 +9,7 @@ export default defineRule({
   severity: 'note',
   category: 'schema',
   subject: 'statement',
+  statements: ['CreateStmt', 'AlterTableStmt'],
   about: 'change',
   needs: ['source'],
   summary: 'json where jsonb is meant',
@@ -42,13 +43,14 @@ export default defineRule({
     },
   ],
   *check(subject) {
-    for (const { name, type, at } of writtenColumns(subject)) {
+    for (const column of writtenColumns(subject)) {
+      const { name, type } = column
       const element = type.replace(/\[\]$/, '')
       if (!types.has(element)) continue
       yield {
         kind: 'finding',
         message: `${name} is json: it is parsed at every access, cannot be compared and cannot be indexed`,
-        at,
+        at: placeOfType(subject, column),
         evidence: [{ kind: 'source', text: name }],
         next: 'Write jsonb, while the column is new: changing the type later rewrites the table.',
         identity: name,

@@ -1,5 +1,5 @@
 import { defineRule } from '../rule.ts'
-import { writtenColumns } from './written-columns.ts'
+import { placeOfType, writtenColumns } from './written-columns.ts'
 
 const types: ReadonlySet<string> = new Set(['timestamp', 'timetz'])
 
@@ -9,6 +9,7 @@ export default defineRule({
   severity: 'note',
   category: 'schema',
   subject: 'statement',
+  statements: ['CreateStmt', 'AlterTableStmt'],
   about: 'change',
   needs: ['source'],
   summary: 'timestamp without time zone, or timetz, where timestamptz is meant',
@@ -47,14 +48,15 @@ export default defineRule({
     },
   ],
   *check(subject) {
-    for (const { name, type, at } of writtenColumns(subject)) {
+    for (const column of writtenColumns(subject)) {
+      const { name, type } = column
       const element = type.replace(/\[\]$/, '')
       if (!types.has(element)) continue
       const shown = element === 'timetz' ? 'timetz' : 'timestamp without time zone'
       yield {
         kind: 'finding',
         message: `${name} is ${shown}: it does not say which moment is meant once sessions differ in their TimeZone`,
-        at,
+        at: placeOfType(subject, column),
         evidence: [{ kind: 'source', text: name }],
         next: 'Write timestamptz, while the column is new: changing the type later rewrites the table unless its values are times of UTC.',
         identity: name,

@@ -3,15 +3,21 @@ import type { Evidence } from '../../findings/evidence.ts'
 import type { Fix } from '../../findings/fix.ts'
 import { quoteIdentifier, quoteTextName, textNameOf, unquoted } from '../../sql/identifier.ts'
 import { unqualified } from '../../sql/schema-draft.ts'
-import type { SchemaText, Site, TextForeignKey, TextIndex } from '../../sql/schema-text.ts'
+import type { TextIndex } from '../../sql/schema-text.ts'
+import { bytesText, countText } from '../health/amounts.ts'
 import { isNewTable } from '../new-tables.ts'
 import { fileWords, showFiles } from '../next-step.ts'
-import { lastObserved, schemaEvidence } from '../observed.ts'
-import { placeOfSite, placeOfStatement } from '../place.ts'
-import type { Place } from '../rule.ts'
+import { nameBeside, printedColumns, printedName } from '../object-name.ts'
+import { schemaEvidence } from '../observed.ts'
 import { defineRule } from '../rule.ts'
+import { statementOfSite } from '../site-statement.ts'
 import type { HistorySubject } from '../subject.ts'
+import type { SchemaForeignKey } from './foreign-keys.ts'
+import { foreignKeysOf, placeOfForeignKey } from './foreign-keys.ts'
+import { hiddenMention } from './hidden-statement.ts'
 import { partsOfTables } from './parts-of-table.ts'
+import type { SchemaState } from './schema-state.ts'
+import { stateOf } from './schema-state.ts'
 
 export default defineRule({
   id: 'require-foreign-key-index',
@@ -130,79 +136,73 @@ export default defineRule({
   *check(history, { major }) {
     for (const key of foreignKeysOf(history)) {
       if (isCovered(history, key.table, key.columns)) continue
-      const hidden = history.complete ? undefined : opaqueMention(history.schema, key.table)
+      const hidden = history.complete ? undefined : hiddenMention(history.schema, key.table)
       if (hidden) {
         yield { kind: 'unknown', needs: 'a trace of the statements that the text does not explain' }
         continue
       }
-      const columns = key.columns.map(quoteIdentifier).join(', ')
       const evidence: [Evidence, ...Evidence[]] = key.site
         ? [{ kind: 'source', text: key.site.fileText.slice(key.site.span.start, key.site.span.end) }]
-        : [seenWithout(history, major, key)]
-      if (key.site && history.complete) evidence.push(seenWithout(history, major, key))
-      const narrowing = narrowingColumn(history, key)
+        : [schemaEvidence(major, seenWithout(history, key))]
+      if (key.site && history.complete) evidence.push(schemaEvidence(major, seenWithout(history, key)))
+      yield { ...remarkOf(history, key), at: placeOfForeignKey(history, key), evidence, ...remedy(history, key) }
+    }
+  },
+  *live(database) {
+    const state = stateOf(database)
+    for (const key of foreignKeysOf(state)) {
+      if (isCovered(state, key.table, key.columns)) continue
+      const remark = remarkOf(state, key)
+      const table = printedName(key.table)
+      const { rows, bytes = 0, sequentialScans = 0 } = database.tables.get(table) ?? {}
       yield {
-        kind: 'finding',
-        // Such an index spares the full read; how much it leaves to be read is for the data to say.
-        ...(narrowing !== undefined && { severity: 'note' as const }),
-        message:
-          `${key.table} (${columns}) references ${key.referencedTable} and no index starts with ` +
-          `${key.columns.length === 1 ? 'that column' : 'those columns'}: a DELETE on ${key.referencedTable} ` +
-          (narrowing === undefined
-            ? `reads all of ${key.table}, once for each row`
-            : `reads what shares ${quoteIdentifier(narrowing)}, by the index that starts with it`),
-        at: placeOf(history, key),
-        evidence,
-        identity: `${key.table} (${[...key.columns].sort().join(', ')})`,
-        ...remedy(history, key),
+        ...remark,
+        ...(bytes < fewBytes && { severity: 'note' as const }),
+        at: { kind: 'object', objectType: 'foreign key', name: `${quoteIdentifier(key.name)} on ${table}` },
+        evidence: [
+          { kind: 'catalog', facts: seenWithout(state, key) },
+          {
+            kind: 'statistics',
+            facts: {
+              ...(rows !== undefined && { rows: countText(rows) }),
+              size: bytesText(bytes),
+              'sequential scans': countText(sequentialScans),
+            },
+          },
+        ],
+        next: `In a migration:\n  ${createText(state, key, 'CONCURRENTLY ')}`,
       }
     }
   },
 })
 
-interface ForeignKey {
-  name: string
-  /** Names of a `SchemaText`. */
-  table: string
-  columns: string[]
-  referencedTable: string
-  site?: Site
-}
+/** A table of fewer than 1,000 pages is read in no time. */
+const fewBytes = 1000 * 8192
 
-/** The foreign keys at the end of the history, one for each table and set of columns; a partition has its parent's. */
-function foreignKeysOf(history: HistorySubject): ForeignKey[] {
-  const { catalog, complete, schema } = history
-  const found = new Map<string, ForeignKey>()
-  const identity = (table: string, columns: readonly string[]) => [table, ...[...columns].sort()].join('\0')
-  const declared = new Map<string, TextForeignKey>()
-  for (const key of schema.foreignKeys) declared.set(identity(key.table, key.columns), key)
-  for (const { type, name, table, columns: printed, referencedTable } of catalog?.constraints ?? []) {
-    if (type !== 'f') continue
-    const own = textNameOf(table)
-    const columns = printed.map(unquoted)
-    const key = { name: unquoted(name), table: own, columns, referencedTable: textNameOf(referencedTable ?? '') }
-    const site = declared.get(identity(own, columns))?.site
-    // A key that references a partitioned table stands there once more for each of its partitions.
-    if (!found.has(identity(own, columns))) found.set(identity(own, columns), { ...key, ...(site && { site }) })
+function remarkOf(state: SchemaState, key: SchemaForeignKey) {
+  const columns = key.columns.map(quoteIdentifier).join(', ')
+  const narrowing = narrowingColumn(state, key)
+  return {
+    kind: 'finding' as const,
+    // Such an index spares the full read; how much it leaves to be read is for the data to say.
+    ...(narrowing !== undefined && { severity: 'note' as const }),
+    message:
+      `${key.table} (${columns}) references ${key.referencedTable} and no index starts with ` +
+      `${key.columns.length === 1 ? 'that column' : 'those columns'}: a DELETE on ${key.referencedTable} ` +
+      (narrowing === undefined
+        ? `reads all of ${key.table}, once for each row`
+        : `reads what shares ${quoteIdentifier(narrowing)}, by the index that starts with it`),
+    identity: `${key.table} (${[...key.columns].sort().join(', ')})`,
+    object: printedColumns(key.table, key.columns),
   }
-  if (!complete || catalog === undefined) {
-    for (const [id, key] of declared) if (!found.has(id)) found.set(id, key)
-  }
-  const parts = partsOfTables(history)
-  return [...found.values()].filter(({ table, columns }) => {
-    for (let at = parts.get(table)?.partitionOf; at !== undefined; at = parts.get(at)?.partitionOf) {
-      if (found.has(identity(at, columns))) return false
-    }
-    return true
-  })
 }
 
 /** Whether an index of the table, or one on each of its partitions, starts with the columns. */
-function isCovered(history: HistorySubject, table: string, columns: readonly string[]): boolean {
-  const parts = partsOfTables(history).get(table)
+function isCovered(state: SchemaState, table: string, columns: readonly string[]): boolean {
+  const parts = partsOfTables(state).get(table)
   if (parts === undefined) return false
   if (parts.seenIndexes.some((index) => covers(index, columns))) return true
-  if (!history.complete) {
+  if (!state.complete) {
     const serves = (index: TextIndex) =>
       // Attached or not, what counts then is that every partition has one.
       !(index.only && parts.kind === 'partitioned table') &&
@@ -211,20 +211,20 @@ function isCovered(history: HistorySubject, table: string, columns: readonly str
     if (parts.indexes.some(serves)) return true
     if (parts.keys.some((key) => startsWith(key.method, key.columns, columns))) return true
   }
-  return parts.partitions.length > 0 && parts.partitions.every((partition) => isCovered(history, partition, columns))
+  return parts.partitions.length > 0 && parts.partitions.every((partition) => isCovered(state, partition, columns))
 }
 
 /** A column of a key of several that an index, in no way partial, begins with. */
-function narrowingColumn(history: HistorySubject, { table, columns }: ForeignKey): string | undefined {
-  const parts = partsOfTables(history).get(table)
+function narrowingColumn(state: SchemaState, { table, columns }: SchemaForeignKey): string | undefined {
+  const parts = partsOfTables(state).get(table)
   const leading = [
     ...(parts?.seenIndexes ?? [])
       .filter(({ valid, predicate }) => valid && predicate === undefined)
       .map((index) => ({ method: index.method, first: index.columns[0] && unquoted(index.columns[0]) })),
-    ...(history.complete ? [] : (parts?.indexes ?? []))
+    ...(state.complete ? [] : (parts?.indexes ?? []))
       .filter(({ predicate }) => predicate === undefined)
       .map((index) => ({ method: index.method, first: index.columns[0] })),
-    ...(history.complete ? [] : (parts?.keys ?? [])).map((key) => ({ method: key.method, first: key.columns[0] })),
+    ...(state.complete ? [] : (parts?.keys ?? [])).map((key) => ({ method: key.method, first: key.columns[0] })),
   ]
   if (columns.length === 1) return undefined
   return columns.find((column) =>
@@ -262,45 +262,27 @@ function isNotNullOnly(predicate: string, columns: readonly string[]): boolean {
   return terms.every((term) => term.endsWith(' IS NOT NULL') && columns.includes(unquoted(term.slice(0, -12))))
 }
 
-/** A statement whose effect the text does not show and that speaks of the table. */
-function opaqueMention(schema: SchemaText, table: string): Site | undefined {
-  const name = unqualified(table)
-  return schema.opaque.find(({ fileText, span }) => fileText.slice(span.start, span.end).includes(name))
-}
-
-function seenWithout(history: HistorySubject, major: number, key: ForeignKey): Evidence {
-  const indexes = partsOfTables(history).get(key.table)?.seenIndexes ?? []
-  return schemaEvidence(major, {
+function seenWithout(state: SchemaState, key: SchemaForeignKey): Record<string, string> {
+  const indexes = partsOfTables(state).get(key.table)?.seenIndexes ?? []
+  return {
     [`foreign key of ${key.table}`]: key.columns.join(', '),
     [`indexes of ${key.table}`]: indexes.map((index) => index.definition).join('; ') || 'none',
-  })
+  }
 }
 
-/** Where the foreign key is declared; one that only a trace shows, at the statement that made it. */
-function placeOf(history: HistorySubject, key: ForeignKey): Place {
-  if (key.site) return placeOfSite(key.site)
-  const maker =
-    lastObserved(history, ({ constraints }) =>
-      constraints.some(
-        (made) => made.type === 'f' && unquoted(made.name) === key.name && textNameOf(made.relation) === key.table,
-      ),
-    ) ??
-    lastObserved(history, ({ constraints }) =>
-      constraints.some((made) => made.type === 'f' && unquoted(made.name) === key.name),
-    )
-  if (maker) return placeOfStatement(maker)
-  return { kind: 'object', name: `${key.name} on ${key.table}`, objectType: 'foreign key' }
+function createText(state: SchemaState, key: SchemaForeignKey, how: '' | 'CONCURRENTLY '): string {
+  const columns = key.columns.map(quoteIdentifier).join(', ')
+  return `CREATE INDEX ${how}${quoteIdentifier(freeIndexName(state, key))} ON ${quoteTextName(key.table)} (${columns});`
 }
 
-function remedy(history: HistorySubject, key: ForeignKey): { next: string; fixes: Fix[] } {
+function remedy(history: HistorySubject, key: SchemaForeignKey): { next: string; fixes: Fix[] } {
   const table = quoteTextName(key.table)
   const columns = key.columns.map(quoteIdentifier).join(', ')
   const name = freeIndexName(history, key)
   const site = key.site
-  const migration = site && history.migrations.find((each) => each.file === site.file)
-  const statement = migration?.statements[site?.statement ?? -1]?.statement
+  const { migration, statement } = (site && statementOfSite(history.migrations, site)) ?? {}
   if (migration && statement && !migration.released && isNewTable(migration, key.table, statement.index + 1)) {
-    const create = `CREATE INDEX ${quoteIdentifier(name)} ON ${table} (${columns});`
+    const create = createText(history, key, '')
     const semicolon = /^\s*;/.exec(migration.text.slice(statement.end))
     const at = statement.end + (semicolon?.[0].length ?? 0)
     const text = `${semicolon ? '' : ';'}\n${create}`
@@ -321,8 +303,8 @@ function remedy(history: HistorySubject, key: ForeignKey): { next: string; fixes
   }
   const newFiles = history.newMigration({
     name: fileWords(`create_${name}`),
-    up: `CREATE INDEX CONCURRENTLY ${quoteIdentifier(name)} ON ${table} (${columns});`,
-    down: `DROP INDEX CONCURRENTLY ${quoteTextName(qualifiedLike(key.table, name))};`,
+    up: createText(history, key, 'CONCURRENTLY '),
+    down: `DROP INDEX CONCURRENTLY ${nameBeside(key.table, name)};`,
     outsideTransaction: true,
   })
   return {
@@ -331,14 +313,9 @@ function remedy(history: HistorySubject, key: ForeignKey): { next: string; fixes
   }
 }
 
-function qualifiedLike(table: string, name: string): string {
-  const dot = table.indexOf('.')
-  return dot === -1 ? name : `${table.slice(0, dot)}.${name}`
-}
-
 /** `table_columns_idx` as PostgreSQL would name it, within 63 bytes, with a number when the name is taken. */
-function freeIndexName(history: HistorySubject, key: ForeignKey): string {
-  const parts = partsOfTables(history).get(key.table)
+function freeIndexName(state: SchemaState, key: SchemaForeignKey): string {
+  const parts = partsOfTables(state).get(key.table)
   const taken = new Set([
     ...(parts?.indexes ?? []).map((index) => index.name),
     ...(parts?.seenIndexes ?? []).map((index) => unqualified(textNameOf(index.name))),

@@ -15,12 +15,19 @@ export interface WrittenColumn {
   /** As the parser names it: `int4`, `bpchar`; an array has `[]`. */
   type: string
   definition: ColumnDef
-  /** Its type, in the file. */
-  at: Place
 }
 
+/** Several rules ask for those of the same statement. */
+const known = new WeakMap<StatementSubject, readonly WrittenColumn[]>()
+
 /** The columns that a statement makes, those of temporary tables left out. */
-export function writtenColumns(subject: StatementSubject): WrittenColumn[] {
+export function writtenColumns(subject: StatementSubject): readonly WrittenColumn[] {
+  let columns = known.get(subject)
+  if (columns === undefined) known.set(subject, (columns = readColumns(subject)))
+  return columns
+}
+
+function readColumns(subject: StatementSubject): WrittenColumn[] {
   const create = statementOf(subject.statement, 'CreateStmt')
   const alter = statementOf(subject.statement, 'AlterTableStmt')
   const relation = create?.relation ?? (alter?.objtype === 'OBJECT_TABLE' ? alter.relation : undefined)
@@ -35,13 +42,12 @@ export function writtenColumns(subject: StatementSubject): WrittenColumn[] {
   return elements.flatMap((element) => {
     const definition = nodeOf(element, 'ColumnDef')
     if (definition?.colname === undefined) return []
-    const type = typeNameOf(definition.typeName)
-    return [{ name: `${table}.${definition.colname}`, type, definition, at: placeOfType(subject, definition) }]
+    return [{ name: `${table}.${definition.colname}`, type: typeNameOf(definition.typeName), definition }]
   })
 }
 
-/** The first word of the type; in code the statement around it. */
-function placeOfType(subject: StatementSubject, { typeName }: ColumnDef): Place {
+/** The first word of a column's type in the file; in code the statement around it. */
+export function placeOfType(subject: StatementSubject, { definition: { typeName } }: WrittenColumn): Place {
   const { statement, migration, within } = subject
   if (within !== undefined || typeName?.location === undefined) return placeOfStatement(subject)
   const start = skipSpace(migration.text, statement.offsetOf(typeName.location))

@@ -24,6 +24,8 @@ const settings = {
   xmlbinary: 'base64',
   quote_all_identifiers: 'off',
   standard_conforming_strings: 'on',
+  // Compiling a query costs more than any of these takes.
+  jit: 'off',
 } as const
 
 /** Sets them for the rest of a transaction. */

@@ -1,5 +1,4 @@
 import type { Client } from 'pg'
-import { supabaseOwnRoles } from '../trace/stubs.ts'
 
 /** What a provider put into a database, which no migration makes. */
 export interface ProviderObjects {
@@ -8,6 +7,17 @@ export interface ProviderObjects {
   /** Extensions, as the catalog prints them. */
   extensions: string[]
 }
+
+/** Roles that Supabase keeps to itself. Source: its image (supabase/postgres, migrations/db). */
+export const supabaseOwnRoles: readonly string[] = [
+  'supabase_admin',
+  'supabase_auth_admin',
+  'supabase_storage_admin',
+  'supabase_functions_admin',
+  'supabase_realtime_admin',
+  'supabase_replication_admin',
+  'pgbouncer',
+]
 
 /**
  * Roles that a provider keeps to itself: what they own is not the customer's.

@@ -1,0 +1,4 @@
+export const parametersQuery: string
+export function parameterTableText(
+  rowsByMajor: ReadonlyMap<number, readonly { name: string; definition: string }[]>,
+): string
