@@ -5,7 +5,8 @@ import { allRules } from '../../src/rules/registry.ts'
 import type { Rule } from '../../src/rules/rule.ts'
 import type { StatementSubject } from '../../src/rules/subject.ts'
 import { loadParser } from '../../src/sql/parse.ts'
-import { folderOf, isAboutFiles, migrationsOf } from './examples.ts'
+import { folderOf, migrationsOf } from './examples.ts'
+import { isAboutFiles } from './file-examples.ts'
 import type { ExampleMigration } from './examples.ts'
 
 const parser = await loadParser()
