@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { history, judgeExample } from '../../../test/contract/examples.ts'
+import { applyFix, history, judgeExample } from '../../../test/contract/examples.ts'
 import rule from './prefer-gin.ts'
 
 const find = (how: 'text' | 'trace', ...texts: string[]) => judgeExample(rule, history(...texts), 17, how)
@@ -34,4 +34,29 @@ test('partitions are judged through their parent, mixed-case names as they are',
   expect(text.findings).toHaveLength(1)
   expect(trace.findings).toHaveLength(1)
   expect(trace.findings[0]?.next).toContain('USING gin ("Data" jsonb_path_ops)')
+})
+
+test('of a released index new migrations build GIN, drop the B-tree, and can be taken back', async () => {
+  const files = history('CREATE TABLE t (d jsonb); CREATE INDEX t_d_idx ON t (d);', 'SELECT 1;')
+  const { findings } = await judgeExample(rule, files, 17, 'trace')
+  const [fix, ...others] = findings.flatMap((finding) => finding.fixes)
+  expect(others).toEqual([])
+  if (fix === undefined) throw new Error('there is no fix')
+  expect(fix.edits).toEqual([])
+  expect(fix.newFiles.filter(({ file }) => !file.endsWith('.down.sql')).map(({ text }) => text)).toEqual([
+    'CREATE INDEX CONCURRENTLY t_d_idx_gin ON t USING gin (d jsonb_path_ops);\n',
+    'DROP INDEX CONCURRENTLY t_d_idx;\n',
+  ])
+  const after = await judgeExample(rule, applyFix(files, fix), 17, 'trace')
+  expect(after.findings).toEqual([])
+  expect(after.traced?.catalog.indexes.map(({ name, method }) => `${name} ${method}`)).toEqual(['public.t_d_idx_gin gin'])
+})
+
+test.each([
+  ['several columns', 'CREATE TABLE t (a int, d jsonb); CREATE INDEX i ON t (a, d);'],
+  ['a condition', 'CREATE TABLE t (a int, d jsonb); CREATE INDEX i ON t (d) WHERE a > 0;'],
+  ['storage parameters', 'CREATE TABLE t (d jsonb); CREATE INDEX i ON t (d) WITH (fillfactor = 70);'],
+  ['no name', 'CREATE TABLE t (d jsonb); CREATE INDEX ON t (d);'],
+])('an index with %s is told without a fix', async (_, sql) => {
+  expect((await find('text', sql)).findings).toMatchObject([{ fixes: [] }])
 })

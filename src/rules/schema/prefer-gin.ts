@@ -4,6 +4,8 @@ import { indexEvidence } from '../index/index-evidence.ts'
 import type { SchemaIndex } from '../index/schema-indexes.ts'
 import { indexesOf } from '../index/schema-indexes.ts'
 import { defineRule } from '../rule.ts'
+import type { HistorySubject } from '../subject.ts'
+import { ginRemedy } from './gin-remedy.ts'
 import { columnOf } from './schema-columns.ts'
 import type { SchemaState } from './schema-state.ts'
 import { stateOf } from './schema-state.ts'
@@ -67,6 +69,9 @@ export default defineRule({
     'https://www.postgresql.org/docs/17/btree.html#BTREE-BEHAVIOR',
   ],
   options: {},
+  changes: {
+    objects: ['index public.events_data_idx', 'index public.posts_tags_idx', 'index public.posts_document_idx'],
+  },
   claims: [
     {
       says: 'A B-tree on jsonb does not serve @>: the table is read even when sequential scans are priced out.',
@@ -134,7 +139,7 @@ export default defineRule({
       }
       const { index, of, type } = unfit
       yield {
-        ...remarkOf(history, unfit),
+        ...remedied(history, unfit),
         at: index.place(),
         evidence: indexEvidence(major, index, { [of]: type }),
       }
@@ -204,15 +209,10 @@ function isDocument(text: string): boolean {
   )
 }
 
-function remarkOf(state: SchemaState, { index, of, column, type, family }: Unfit) {
+function remarkOf(state: SchemaState, unfit: Unfit) {
+  const { index, of, column, type, family } = unfit
   const { label, table, printed } = index
-  const gin = indexesOf(state).find(
-    (other) =>
-      other.table === table &&
-      other.shape.method === 'gin' &&
-      column !== undefined &&
-      other.shape.keys[0]?.column === column,
-  )
+  const gin = ginOn(state, unfit)
   return {
     kind: 'finding' as const,
     message: `${label} is a B-tree on ${of} (${type}): it compares whole values and serves none of ${family.operators}`,
@@ -224,8 +224,33 @@ function remarkOf(state: SchemaState, { index, of, column, type, family }: Unfit
   }
 }
 
+/** The remark with the fix, where there is one and no other index serves the column already. */
+function remedied(history: HistorySubject, unfit: Unfit) {
+  const remark = remarkOf(history, unfit)
+  const { index, column, family } = unfit
+  if (column === undefined || ginOn(history, unfit)) return remark
+  const remedy = ginRemedy(history, index, column, family.operatorClass ?? '')
+  if (remedy === undefined) return remark
+  // For jsonb there is a choice, which the remark explains.
+  const next = family.operatorClass === undefined ? remedy.says : `${remark.next}\n${remedy.says}`
+  return { ...remark, next, fixes: remedy.fixes }
+}
+
+/** A GIN index that serves the column already. */
+function ginOn(state: SchemaState, { index, column }: Unfit): SchemaIndex | undefined {
+  return indexesOf(state).find(
+    (other) =>
+      other.table === index.table &&
+      other.shape.method === 'gin' &&
+      column !== undefined &&
+      other.shape.keys[0]?.column === column,
+  )
+}
+
 interface Family {
   operators: string
+  /** What a fix writes behind the column; default: nothing, for the type's own operator class. */
+  operatorClass?: string
   advice(table: string, column: string): string
 }
 
@@ -233,6 +258,7 @@ function familyOf(type: string): Family | undefined {
   if (type === 'jsonb') {
     return {
       operators: '@>, ?, ?|, ?& and jsonpath',
+      operatorClass: ' jsonb_path_ops',
       advice: (table, column) =>
         `For @> and jsonpath: CREATE INDEX CONCURRENTLY ON ${table} USING gin (${column} jsonb_path_ops);\n` +
         `when ?, ?| or ?& are used too: CREATE INDEX CONCURRENTLY ON ${table} USING gin (${column});\n` +
