@@ -131,6 +131,17 @@ describe('kei check --since', () => {
     expect(await foundBy('no-edited-migration', root, { since: 'HEAD' })).toEqual([`error ${first}:1`])
   })
 
+  it('leaves out what the history of git has from before', async () => {
+    const secret = ['s3cr3t', 'Pa55'].join('-')
+    const root = repositoryWith({ [first]: orders, '.env': `DATABASE_URL=postgres://shop:${secret}@db.shop.io/shop\n` })
+    rmSync(join(root, '.env'))
+    writeFiles(root, { '.gitignore': '.env\n' })
+    commitAll(root)
+    const rulesOf = async (options: Partial<CheckOptions>) => (await check(root, options)).found.map(({ rule }) => rule)
+    expect(await rulesOf({})).toContain('no-committed-env')
+    expect(await rulesOf({ since: 'HEAD' })).not.toContain('no-committed-env')
+  })
+
   it('refuses a commit that is not there, and what is no commit but an option', async () => {
     const root = repositoryWith({ [first]: orders })
     for (const since of ['gone', '--all', '']) {

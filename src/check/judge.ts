@@ -128,7 +128,10 @@ export function judge(matter: JudgedMatter, rules: readonly EnabledRule[], optio
     runSurrounding(surrounding)
     if (surrounding.kind === 'database') runLive(surrounding.subject)
   }
-  const asked = placed.filter(({ finding: { location } }) => location.kind !== 'file' || concerns(location))
+  // What a commit long ago brought is no part of what was asked for; a live database always is.
+  const isAsked = ({ finding: { location }, rule }: PlacedFinding) =>
+    location.kind === 'file' ? concerns(location) : options.only === undefined || rule.subject !== 'environment'
+  const asked = placed.filter(isAsked)
   const { kept, ignored } = applyIgnores(asked, undecided, ignores)
   // Judged last: only now is known which of them took anything away.
   const before = placed.length
